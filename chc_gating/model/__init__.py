@@ -1,0 +1,1 @@
+"""What things are: panels, gates, events, flags, counts. Numpy and pydantic only; no files."""

@@ -1,0 +1,155 @@
+"""What one acquisition yields (populations.json): counts of populations and phenotypes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from pydantic import Field
+
+from chc_gating.model.gates import Gates
+from chc_gating.model.panel import Modality, Panel
+from chc_gating.model.record import Record
+
+Status = Literal["counted", "not_counted"]
+
+
+class InputFile(Record):
+    """A file that a result was made from; ``sha256`` is None where it was not asked for."""
+
+    role: str
+    path: str
+    size_bytes: int | None = None
+    sha256: str | None = None
+
+
+class PopulationCount(Record):
+    """Events of one population; ``percent_of_parent`` is None where the parent is empty."""
+
+    name: str
+    parent: str | None
+    events: int
+    percent_of_parent: float | None
+    invalid_events: int = 0
+
+
+class PhenotypeCount(Record):
+    """Events of one class, and what its count would be under other choices.
+
+    ``low_cut`` and ``high_cut``: every cut times .9 and 1.1; None where cuts are not ours.
+    ``without_saturated``: events none of whose markers, nor what they lean on, is saturated.
+    """
+
+    name: str
+    events: int
+    low_cut: int | None
+    high_cut: int | None
+    without_saturated: int
+
+
+class AppliedCut(Record):
+    """A marker's cut as it was applied, in compensated linear units."""
+
+    marker: str
+    channel: str
+    low: float
+    high: float
+    source: str
+
+
+class AppliedSpillover(Record):
+    """The spillover that was applied: source, channel names and matrix (row: fluorochrome)."""
+
+    source: str
+    channels: tuple[str, ...]
+    matrix: tuple[tuple[float, ...], ...]
+    condition_number: float
+
+
+class FlowFacts(Record):
+    """What an FCS file says of its own volume; None: the file does not say.
+
+    ``abort_events`` and ``lost_events`` are $ABRT and $LOST; ``volume_ul`` is $VOL in microlitres
+    with ``volume_note`` saying how its unit was decided; ``duration_s`` from Time, else
+    $BTIM and $ETIM; ``volume_refused`` says why a volume that is given cannot be used.
+    """
+
+    fcs_version: str
+    abort_events: int | None = None
+    lost_events: int | None = None
+    volume_ul: float | None = None
+    volume_note: str | None = None
+    volume_refused: str | None = None
+    duration_s: float | None = None
+
+
+class SlideFacts(Record):
+    """What was found on a slide; areas in mm2, sizes in pixels and um."""
+
+    width_px: int
+    height_px: int
+    pixel_size_um: float
+    nuclei: int
+    area_mm2: float
+
+
+class AcquisitionResult(Record):
+    """populations.json: the whole numeric result of one FCS file or slide."""
+
+    schema_: str = Field(default="chc_gating/populations/1", alias="schema")
+    software_version: str
+    inputs: tuple[InputFile, ...]
+    parameters: Mapping[str, str | int | float | bool | None]
+    status: Status
+    reason: str | None = None
+    modality: Modality
+    panel: Panel
+    gates: Gates
+    event_count: int | None = None
+    populations: tuple[PopulationCount, ...] = ()
+    phenotypes: tuple[PhenotypeCount, ...] = ()
+    flags: Mapping[str, int] = {}
+    draw_flags: tuple[str, ...] = ()
+    nucleated_events: int | None = None
+    phenotype_events: int | None = None
+    bead_events: int | None = None
+    cuts: tuple[AppliedCut, ...] = ()
+    spillover: AppliedSpillover | None = None
+    flow: FlowFacts | None = None
+    slide: SlideFacts | None = None
+    repairs: tuple[str, ...] = ()
+
+
+class TimeBin(Record):
+    """A run of consecutive events; times in seconds, None without a time channel."""
+
+    first_event: int
+    events: int
+    start_s: float | None
+    end_s: float | None
+    rate_per_s: float | None
+    phenotype_events: int
+    candidates: int
+    unstable: bool
+
+
+class ChannelQuality(Record):
+    """Per channel: events at or above saturation, at the lower margin, and not finite."""
+
+    channel: str
+    saturated: int
+    at_lower_margin: int
+    nonfinite: int
+
+
+class AcquisitionQuality(Record):
+    """quality.json: what can make a count doubtful, measured."""
+
+    schema_: str = Field(default="chc_gating/quality/1", alias="schema")
+    software_version: str
+    status: Status
+    reason: str | None = None
+    event_count: int | None = None
+    time_bins: tuple[TimeBin, ...] = ()
+    channels: tuple[ChannelQuality, ...] = ()
+    notes: tuple[str, ...] = ()

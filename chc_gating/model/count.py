@@ -1,0 +1,92 @@
+"""A draw's counts (count.json), one row per modality, panel, gates, lot and phenotype."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pydantic import Field
+
+from chc_gating.model.acquisition import FlowFacts, InputFile, SlideFacts, Status
+from chc_gating.model.record import Record
+
+
+class CountRow(Record):
+    """One row of counts.tsv; the fields are its columns, in order; None is an empty cell."""
+
+    draw: str
+    patient: str
+    cohort: str
+    collected_on: str
+    modality: str | None = None
+    panel: str | None = None
+    gates: str | None = None
+    lot: str | None = None
+    phenotype: str | None = None
+    count: int | None = None
+    exposure_ml: float | None = None
+    exposure_source: str | None = None
+    recovery: float | None = None
+    per_7_5_ml: float | None = None
+    ci95_low_per_7_5_ml: float | None = None
+    ci95_high_per_7_5_ml: float | None = None
+    upper95_per_7_5_ml: float | None = None
+    per_ml: float | None = None
+    nucleated_cells: int | None = None
+    per_50k_nucleated: float | None = None
+    per_million_nucleated: float | None = None
+    implied_wbc_per_ul: float | None = None
+    count_without_saturated: int | None = None
+    count_low_cut: int | None = None
+    count_high_cut: int | None = None
+    expected_background: float | None = None
+    p_background: float | None = None
+    expected_coincidence: float | None = None
+    lob_count: int | None = None
+    lod_count: float | None = None
+    loq_count: float | None = None
+    call: str | None = None
+    flags: str = ""
+    status: Status
+    reason: str | None = None
+    software_version: str
+    config_hash: str
+
+
+COUNT_COLUMNS: tuple[str, ...] = tuple(CountRow.model_fields)
+
+
+class AcquisitionSummary(Record):
+    """One acquisition of a draw: its row's fields, its status and its part of the exposure.
+
+    ``row`` holds the acquisition's cells that are filled, as the sheet's columns name them.
+    ``steps`` says in words how the exposure came about, one factor a line; ``exposure_reason``
+    says which column is missing where there is none.
+    """
+
+    acquisition: str
+    row: Mapping[str, str]
+    status: Status
+    reason: str | None = None
+    exposure_ml: float | None = None
+    exposure_source: str | None = None
+    exposure_reason: str | None = None
+    steps: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()
+    flow: FlowFacts | None = None
+    slide: SlideFacts | None = None
+
+
+class DrawCount(Record):
+    """count.json: the counts of one draw and what they rest on."""
+
+    schema_: str = Field(default="chc_gating/count/1", alias="schema")
+    software_version: str
+    inputs: tuple[InputFile, ...]
+    parameters: Mapping[str, str | int | float | bool | None]
+    draw: Mapping[str, str]
+    status: Status
+    reason: str | None = None
+    acquisitions: tuple[AcquisitionSummary, ...] = ()
+    rows: tuple[CountRow, ...] = ()
+    flags: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
