@@ -1,0 +1,1 @@
+"""FCS files to event streams, the volume they state, and their quality in time."""
