@@ -66,6 +66,16 @@ class AppliedSpillover(Record):
     condition_number: float
 
 
+class SpilloverResult(Record):
+    """spillover.json: a panel's spillover, as it was read from a table."""
+
+    schema_: str = Field(default="chc_gating/spillover/1", alias="schema")
+    software_version: str
+    inputs: tuple[InputFile, ...]
+    panel: str
+    spillover: AppliedSpillover
+
+
 class FlowFacts(Record):
     """What an FCS file says of its own volume; None: the file does not say.
 

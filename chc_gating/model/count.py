@@ -60,7 +60,8 @@ class AcquisitionSummary(Record):
 
     ``row`` holds the acquisition's cells that are filled, as the sheet's columns name them.
     ``steps`` says in words how the exposure came about, one factor a line; ``exposure_reason``
-    says which column is missing where there is none.
+    says which column is missing where there is none. ``counts`` are its own events by phenotype;
+    ``summed`` is false where they are not in the draw's rows: a failure, or a replicate.
     """
 
     acquisition: str
@@ -72,6 +73,9 @@ class AcquisitionSummary(Record):
     exposure_reason: str | None = None
     steps: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
+    summed: bool = True
+    counts: Mapping[str, int] = {}
+    nucleated_events: int | None = None
     flow: FlowFacts | None = None
     slide: SlideFacts | None = None
 

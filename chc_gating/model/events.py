@@ -25,6 +25,7 @@ class EventStream:
         of stored values; may be views of a memory map; must not be written to.
     event_ids : None where an event's id is its index; else (n,) int64 (cells of a slide).
     time_channel : index of the channel that holds time in seconds, or None.
+    event_flags : (n,) uint32 flags that the front end knows (a slide's cells), or None.
     """
 
     channels: tuple[str, ...]
@@ -35,3 +36,4 @@ class EventStream:
     batches: Callable[[int], Iterator[StoredBatch]]
     event_ids: NDArray[np.int64] | None = None
     time_channel: int | None = None
+    event_flags: NDArray[np.uint32] | None = None

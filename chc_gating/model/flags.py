@@ -24,7 +24,9 @@ DRAW_FLAGS: dict[str, str] = {
         "the file does not say how many events were aborted or lost; "
         "the exposure is an upper bound, so the count per volume is a lower bound"
     ),
-    "not_corrected_for_recovery": "recovery is not known; the number per 7.5 mL ignores losses",
+    "not_corrected_for_recovery": (
+        "no recovery is applied; the number per 7.5 mL is not corrected for losses in handling"
+    ),
     "recovery_end_to_end": "a recovery measured end to end replaces the other fractions",
     "cbc_counting_error_only": "no CV of the blood count is given; only counting error is in it",
     "volume_unit_repaired": "$VOL was read as microlitres because the implied flow rate says so",

@@ -12,6 +12,7 @@ from chc_gating.model.record import MarkerName, Record
 Bound = float | None
 Scale = Literal["compensated", "raw", "transformed"]
 ROOT = "all"
+_UNBUILT = "Not built in this version."
 
 
 class Ratio(Record):
@@ -55,18 +56,29 @@ class Singlets(Record):
 class PopulationGate(Record):
     """A population: its parent, and exactly one rule that its events satisfy."""
 
-    parent: str = ROOT
-    rectangle: Mapping[str, tuple[Bound, Bound]] | None = None
-    ratio: Ratio | None = None
-    when: str | None = None
-    polygon: Polygon | None = None
-    ellipse: Ellipse | None = None
-    quadrant: Quadrant | None = None
-    singlets: Singlets | None = None
-    and_: tuple[str, ...] | None = Field(default=None, alias="and")
-    or_: tuple[str, ...] | None = Field(default=None, alias="or")
-    not_: str | None = Field(default=None, alias="not")
-    scale: Scale = "compensated"
+    parent: str = Field(default=ROOT, description="The population above it; `all`: every event.")
+    rectangle: Mapping[str, tuple[Bound, Bound]] | None = Field(
+        default=None, description="Per channel its bounds [low, high); null: no bound."
+    )
+    ratio: Ratio | None = Field(
+        default=None, description="`{of: [A, B], within: [low, high]}`: A over B within bounds."
+    )
+    when: str | None = Field(
+        default=None,
+        description="A rule over markers, such as `VIA-`; only events for which it is true stay.",
+    )
+    polygon: Polygon | None = Field(default=None, description=_UNBUILT)
+    ellipse: Ellipse | None = Field(default=None, description=_UNBUILT)
+    quadrant: Quadrant | None = Field(default=None, description=_UNBUILT)
+    singlets: Singlets | None = Field(default=None, description=_UNBUILT)
+    and_: tuple[str, ...] | None = Field(default=None, alias="and", description=_UNBUILT)
+    or_: tuple[str, ...] | None = Field(default=None, alias="or", description=_UNBUILT)
+    not_: str | None = Field(default=None, alias="not", description=_UNBUILT)
+    scale: Scale = Field(
+        default="compensated",
+        description="The units of the bounds: `compensated` and `raw` are linear; `transformed` "
+        "(rectangles only) is the panel's scale.",
+    )
 
     @property
     def kind(self) -> str:
@@ -114,13 +126,22 @@ class ControlCut(Record):
 class Cut(Record):
     """Where a marker turns positive; ``indeterminate`` is the band [low, high) around it."""
 
-    fixed: float | None = None
-    fmo: ControlCut | None = None
-    isotype: ControlCut | None = None
-    unstained: ControlCut | None = None
-    donors: ControlCut | None = None
-    indeterminate: tuple[float, float] | None = None
-    scale: Literal["compensated", "transformed"] = "compensated"
+    fixed: float | None = Field(
+        default=None, description="The marker is positive at or above this value."
+    )
+    fmo: ControlCut | None = Field(default=None, description=_UNBUILT)
+    isotype: ControlCut | None = Field(default=None, description=_UNBUILT)
+    unstained: ControlCut | None = Field(default=None, description=_UNBUILT)
+    donors: ControlCut | None = Field(default=None, description=_UNBUILT)
+    indeterminate: tuple[float, float] | None = Field(
+        default=None,
+        description="A band [low, high) around the cut, in which a marker is neither positive "
+        "nor negative.",
+    )
+    scale: Literal["compensated", "transformed"] = Field(
+        default="compensated",
+        description="The units of the cut: compensated linear units, or the panel's scale.",
+    )
 
     @model_validator(mode="after")
     def _one_source(self) -> Cut:
@@ -153,11 +174,24 @@ class Gates(Record):
     """A gates file. Populations are in the order in which they are written."""
 
     name: str
-    populations: Mapping[str, PopulationGate] = {}
-    phenotype: str = ROOT
-    nucleated: str | None = None
-    cuts: Mapping[MarkerName, Cut] = {}
-    phenotypes: Mapping[str, str] = {}
-    file: str | None = None
-    group: str | None = None
-    markers: Mapping[MarkerName, MarkerPopulations] = {}
+    populations: Mapping[str, PopulationGate] = Field(
+        default={}, description="Populations by name, evaluated top down."
+    )
+    phenotype: str = Field(default=ROOT, description="The population whose events get a phenotype.")
+    nucleated: str | None = Field(
+        default=None,
+        description="What counts as nucleated; default: the phenotype population where the panel "
+        "has a dna channel (always on slides), else not known.",
+    )
+    cuts: Mapping[MarkerName, Cut] = Field(
+        default={},
+        description="Cuts by marker. Without any, densities are drawn and the draw is not counted.",
+    )
+    phenotypes: Mapping[str, str] = Field(
+        default={},
+        description="Phenotypes by name: rules such as `CD45+ and (EPCAM+ or CK+)`, of which at "
+        "most one can be true of an event.",
+    )
+    file: str | None = Field(default=None, description=_UNBUILT)
+    group: str | None = Field(default=None, description=_UNBUILT)
+    markers: Mapping[MarkerName, MarkerPopulations] = Field(default={}, description=_UNBUILT)

@@ -20,32 +20,53 @@ Statistic = Literal["mean", "median", "q90"]
 class Channel(Record):
     """One channel of a panel: its role, and the marker (antigen) it reports, if any."""
 
-    role: Role = "other"
-    marker: MarkerName | None = None
-    fluorochrome: str | None = None
-    measure: Compartment = "cell"
-    statistic: Statistic = "mean"
+    role: Role = Field(default="other", description="What the channel is for.")
+    marker: MarkerName | None = Field(
+        default=None, description="The antigen or dye that gates and phenotypes name."
+    )
+    fluorochrome: str | None = Field(default=None, description="The label; shown only.")
+    measure: Compartment = Field(
+        default="cell",
+        description="Slides only: `cell` (nucleus plus ring), `nucleus` or `ring`.",
+    )
+    statistic: Statistic = Field(
+        default="mean",
+        description="Slides only: of the pixels' grey levels; only `mean` is built.",
+    )
 
 
 class Transform(Record):
     """A display scale (Gating-ML 2.0 parameters): t top of scale, w, m, a in decades."""
 
-    kind: Literal["linear", "log", "asinh", "logicle", "hyperlog", "biexponential"] = "logicle"
-    t: float = Field(default=262144.0, gt=0)
-    w: float = Field(default=0.5, ge=0)
-    m: float = Field(default=4.5, gt=0)
-    a: float = 0.0
+    kind: Literal["linear", "log", "asinh", "logicle", "hyperlog", "biexponential"] = Field(
+        default="logicle", description="The scale's formula, as in Gating-ML 2.0."
+    )
+    t: float = Field(default=262144.0, gt=0, description="Top of the scale, in linear units.")
+    w: float = Field(default=0.5, ge=0, description="Width of the linear part, in decades.")
+    m: float = Field(default=4.5, gt=0, description="Width of the scale, in decades.")
+    a: float = Field(default=0.0, description="Further negative decades.")
 
 
 class Panel(Record):
     """Channels by name ($PnN, else $PnS; on slides the image's channel name)."""
 
     name: str
-    modality: Modality = "flow"
-    spillover: str = ""
-    transform: Transform = Transform()
-    channel_names: tuple[str, ...] | None = None
-    channels: Mapping[str, Channel]
+    modality: Modality = Field(default="flow", description="`flow` or `image`.")
+    spillover: str = Field(
+        default="",
+        description="`keyword` ($SPILLOVER or SPILL of the file; the default for flow), `none` "
+        "(the default for slides), or the path of a CSV, names x names.",
+    )
+    transform: Transform = Field(
+        default=Transform(),
+        description="The scale of plots and of gates with `scale: transformed`.",
+    )
+    channel_names: tuple[str, ...] | None = Field(
+        default=None, description="Slides only: the channels in order, when the file names none."
+    )
+    channels: Mapping[str, Channel] = Field(
+        description="By $PnN, else $PnS, or the image's channel name; gates may use these only."
+    )
 
     @model_validator(mode="before")
     @classmethod

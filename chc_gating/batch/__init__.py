@@ -1,0 +1,1 @@
+"""A batch as files: configuration, sheets, panels, gates, and their check."""

@@ -1,0 +1,57 @@
+"""Hashes of what a draw's numbers depend on in the configuration."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import lru_cache
+
+from chc_gating.batch.contents import Batch
+from chc_gating.model.gates import Gates
+from chc_gating.model.panel import Panel
+from chc_gating.model.record import Record
+
+_DIGITS = 16
+_SETTINGS = ("min_events", "ring_um", "limits")
+"""The settings that change a draw's numbers; the others change how sheets are read or judged."""
+
+
+def hash_draw(batch: Batch, draw_id: str) -> str:
+    """Return 16 hex digits over a draw's row, its acquisitions, panels, gates and settings.
+
+    A cell counts as it is understood, so a decimal comma or a column's place changes nothing.
+    """
+    rows = batch.acquisitions_of(draw_id)
+    panels = sorted({row.panel for row in rows})
+    gates = sorted({row.gates for row in rows})
+    return _hash_text(
+        json.dumps(
+            {
+                "draw": batch.draw_params(draw_id),
+                "acquisitions": [row.cells() for row in rows],
+                "panels": {name: hash_panel(batch.panels[name]) for name in panels},
+                "gates": {name: hash_gates(batch.gates[name]) for name in gates},
+                "settings": batch.settings.model_dump(mode="json", include=set(_SETTINGS)),
+            },
+            sort_keys=True,
+        )
+    )
+
+
+def hash_panel(panel: Panel) -> str:
+    """Return 16 hex digits over a panel, the order of its channels included."""
+    return _hash_record(panel)
+
+
+def hash_gates(gates: Gates) -> str:
+    """Return 16 hex digits over gates, the order of populations included."""
+    return _hash_record(gates)
+
+
+def _hash_record(record: Record) -> str:
+    return _hash_text(record.model_dump_json(by_alias=True))
+
+
+@lru_cache(maxsize=64)
+def _hash_text(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]

@@ -1,0 +1,247 @@
+"""What gates must obey beyond their form: references, order, rules over markers, what is built."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from chc_gating.batch.explain import suggest
+from chc_gating.model.expression import Expression, ExpressionError, parse_expression
+from chc_gating.model.gates import ROOT, Bound, Gates, PopulationGate
+from chc_gating.model.panel import Panel
+from chc_gating.model.phenotypes import find_overlaps
+
+_BUILT_RULES = ("rectangle", "ratio", "when")
+_OWN_CLASSES = (
+    "indeterminate_candidate",
+    "indeterminate",
+    "unclassified",
+    "invalid_candidate",
+    "invalid",
+)
+_CANDIDATES = ("CHC", "CTC")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A fault at a path of keys, before its line is known."""
+
+    keys: tuple[object, ...]
+    problem: str
+    remedy: str
+    value: object = None
+
+
+def find_unused_cuts(gates: Gates) -> list[str]:
+    """Return the markers that have a cut and stand in no phenotype and no `when`."""
+    used = {marker for keys, marker in _marker_uses(gates) if keys[0] != "cuts"}
+    return [marker for marker in gates.cuts if marker not in used]
+
+
+def check_form(gates: Gates) -> Iterator[Finding]:
+    """Yield what is wrong with gates on any panel."""
+    yield from _check_import(gates)
+    yield from _check_parents(gates)
+    for name, gate in gates.populations.items():
+        yield from _check_population(name, gate, gates)
+    for marker, cut in gates.cuts.items():
+        source = next(
+            k
+            for k in ("fixed", "fmo", "isotype", "unstained", "donors")
+            if getattr(cut, k) is not None
+        )
+        if source != "fixed":
+            yield _unbuilt(("cuts", marker, source), f"a cut from {source}", "give a fixed cut")
+    for key in ("phenotype", "nucleated"):
+        yield from _check_reference(gates, key)
+    yield from _check_phenotypes(gates)
+
+
+def _unbuilt(keys: tuple[object, ...], what: str, remedy: str) -> Finding:
+    return Finding(keys, f"{what} is not built in this version", remedy)
+
+
+def _check_import(gates: Gates) -> Iterator[Finding]:
+    for key in ("file", "group", "markers"):
+        if getattr(gates, key):
+            yield _unbuilt((key,), "an imported gates file", "write the gates as YAML")
+
+
+def _check_parents(gates: Gates) -> Iterator[Finding]:
+    order = {name: i for i, name in enumerate(gates.populations)}
+    told: set[str] = set()
+    for name, gate in gates.populations.items():
+        keys = ("populations", name, "parent")
+        cycle = _find_cycle(name, gates)
+        if name == ROOT:
+            yield Finding(keys[:2], f"{ROOT} is the name of all events", "choose another name")
+        elif name in told:
+            continue
+        elif cycle:
+            told.update(cycle)
+            path = " -> ".join((*cycle, name))
+            yield Finding(
+                keys,
+                f"parents form a cycle: {path}",
+                f"let one of them start from {ROOT}",
+                gate.parent,
+            )
+        elif gate.parent != ROOT and gate.parent not in order:
+            yield Finding(keys, "no such population", suggest(gate.parent, order), gate.parent)
+        elif order.get(gate.parent, -1) > order[name]:
+            yield Finding(
+                keys,
+                "is defined below; populations are evaluated top down",
+                f"move {gate.parent} above {name}",
+                gate.parent,
+            )
+
+
+def _find_cycle(start: str, gates: Gates) -> tuple[str, ...]:
+    """Return the populations of the cycle that ``start`` is part of; () if it is in none."""
+    path = [start]
+    while True:
+        gate = gates.populations.get(path[-1])
+        if gate is None:
+            return ()
+        if gate.parent == start:
+            return tuple(path)
+        if gate.parent in path:
+            return ()
+        path.append(gate.parent)
+
+
+def _check_population(name: str, gate: PopulationGate, gates: Gates) -> Iterator[Finding]:
+    keys = ("populations", name, gate.kind)
+    if gate.kind not in _BUILT_RULES:
+        yield _unbuilt(keys, f"`{gate.kind}`", f"use {', '.join(_BUILT_RULES)}")
+    if gate.kind != "rectangle" and gate.scale == "transformed":
+        yield _unbuilt(
+            ("populations", name, "scale"),
+            f"a {gate.kind} with scale transformed",
+            "give its bounds in compensated linear units",
+        )
+    if gate.rectangle is not None:
+        if not gate.rectangle:
+            yield Finding(keys, "names no channel", "name a channel with its bounds")
+        for channel, bounds in gate.rectangle.items():
+            yield from _check_bounds((*keys, channel), bounds)
+    if gate.ratio is not None:
+        yield from _check_bounds((*keys, "within"), gate.ratio.within)
+    if gate.when is not None:
+        yield from _check_rule(keys, gate.when)
+
+
+def _check_bounds(keys: tuple[object, ...], bounds: tuple[Bound, Bound]) -> Iterator[Finding]:
+    low, high = bounds
+    if low is not None and high is not None and low >= high:
+        yield Finding(
+            keys,
+            f"the lower bound {low:g} is not below the upper bound {high:g}",
+            "give [low, high) with low below high; null for none",
+        )
+    if low is None and high is None:
+        yield Finding(keys, "has neither a lower nor an upper bound", "give one, or remove it")
+
+
+def _parse(rule: str) -> Expression | ExpressionError:
+    try:
+        return parse_expression(rule)
+    except ExpressionError as error:
+        return error
+
+
+def _check_rule(keys: tuple[object, ...], rule: str) -> Iterator[Finding]:
+    parsed = _parse(rule)
+    if isinstance(parsed, ExpressionError):
+        yield Finding(
+            keys, f"syntax error {parsed}", "write rules like: CD45+ and (EPCAM+ or CK+)", rule
+        )
+
+
+def _check_reference(gates: Gates, key: str) -> Iterator[Finding]:
+    name = getattr(gates, key)
+    if name is not None and name != ROOT and name not in gates.populations:
+        yield Finding((key,), "no such population", suggest(name, (ROOT, *gates.populations)), name)
+
+
+def _check_phenotypes(gates: Gates) -> Iterator[Finding]:
+    faulty = False
+    for name, rule in gates.phenotypes.items():
+        keys = ("phenotypes", name)
+        if name in _OWN_CLASSES or name.startswith(tuple(f"{c}_" for c in _CANDIDATES)):
+            yield Finding(keys, "is a name that the program gives itself", "choose another name")
+        for finding in _check_rule(keys, rule):
+            faulty = True
+            yield finding
+    if faulty:
+        return
+    for one, other in find_overlaps(gates.phenotypes):
+        yield Finding(
+            ("phenotypes", other),
+            f"an event can be both {one} and {other}",
+            "exclude one in the other's rule, by a marker that tells them apart",
+            gates.phenotypes[other],
+        )
+
+
+def check_panel(gates: Gates, panel: Panel | None) -> Iterator[Finding]:
+    """Yield channels and markers that a panel does not have, and markers without a cut.
+
+    Each marker is told once. With no panel, only what lacks a cut is found.
+    """
+    if panel is not None:
+        yield from _check_channels(gates, panel)
+        yield from _check_scales(gates, panel)
+    told: set[str] = set()
+    for keys, marker in _marker_uses(gates):
+        if marker in told:
+            continue
+        if panel is not None and marker not in panel.markers:
+            told.add(marker)
+            yield Finding(
+                keys, f"panel {panel.name} has no marker {marker}", suggest(marker, panel.markers)
+            )
+        # Without any cut a lab looks for its cuts: rules of phenotypes may already stand there.
+        elif marker not in gates.cuts and (gates.cuts or keys[0] != "phenotypes"):
+            told.add(marker)
+            yield Finding(keys, f"marker {marker} has no cut", f"add {marker} to cuts")
+
+
+def _check_channels(gates: Gates, panel: Panel) -> Iterator[Finding]:
+    for name, gate in gates.populations.items():
+        channels = gate.rectangle or (gate.ratio.of if gate.ratio is not None else ())
+        for channel in channels:
+            if channel not in panel.channels:
+                yield Finding(
+                    ("populations", name, gate.kind, channel),
+                    f"panel {panel.name} has no channel {channel}",
+                    suggest(channel, panel.channels),
+                )
+
+
+def _check_scales(gates: Gates, panel: Panel) -> Iterator[Finding]:
+    """Yield gates and cuts on a scale that cannot be inverted yet."""
+    if panel.transform.kind != "biexponential":
+        return
+    for key, group in (("populations", gates.populations), ("cuts", gates.cuts)):
+        for name, item in group.items():
+            if item.scale == "transformed":
+                yield _unbuilt(
+                    (key, name, "scale"),
+                    "scale transformed with biexponential",
+                    f"use logicle in panel {panel.name}, with the same t, w, m, a",
+                )
+
+
+def _marker_uses(gates: Gates) -> Iterator[tuple[tuple[object, ...], str]]:
+    """Yield every use of a marker, with its path of keys, where its rule can be parsed."""
+    rules: list[tuple[tuple[object, ...], str | None]] = [
+        (("populations", name, "when"), gate.when) for name, gate in gates.populations.items()
+    ]
+    rules += [(("phenotypes", name), rule) for name, rule in gates.phenotypes.items()]
+    for keys, rule in rules:
+        parsed = None if rule is None else _parse(rule)
+        if isinstance(parsed, Expression):
+            yield from ((keys, marker) for marker in parsed.markers)
+    yield from ((("cuts", marker), marker) for marker in gates.cuts)

@@ -1,0 +1,137 @@
+"""What one row must obey beyond its cells: columns that belong together or exclude each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from chc_gating.batch.rows import Acquisition, ClinicalEvent, Control, Draw
+from chc_gating.errors import Fault
+
+_BEADS = ("bead_population", "beads_added", "blood_in_tube_ml")
+_FLOW_ONLY = ("fraction_acquired", "dilution_factor", "volume_acquired_ul", *_BEADS)
+_IMAGE_ONLY = ("volume_plated_ml", "pixel_size_um")
+_RESPONSES = ("CR", "PR", "SD", "PD")
+_LEAST_PLAUSIBLE_WBC_PER_UL = 100
+"""Below it a number was most likely meant in 10^9 per litre (6.2 for 6,200)."""
+
+
+def check_draws(rows: Iterable[tuple[int, Draw]], file: str) -> Iterator[Fault]:
+    """Yield faults within a draw's row."""
+    for line, row in rows:
+        if row.recovered is not None and row.spiked is None:
+            yield Fault(
+                file,
+                "is blank, but recovered is filled",
+                "fill in both, or neither",
+                line,
+                "spiked",
+            )
+        if row.recovered is not None and row.spiked is not None and row.recovered > row.spiked:
+            yield Fault(
+                file,
+                f"more cells recovered than the {row.spiked} spiked",
+                "correct one of the two",
+                line,
+                "recovered",
+                str(row.recovered),
+            )
+        shares = (row.lymphocyte_fraction or 0) + (row.monocyte_fraction or 0)
+        if shares > 1 + 1e-9:
+            yield Fault(
+                file,
+                "lymphocytes and monocytes are more than all leukocytes",
+                "correct one of the two fractions",
+                line,
+                "monocyte_fraction",
+                str(row.monocyte_fraction),
+            )
+        if row.drawn_at and row.received_at and row.received_at < row.drawn_at:
+            yield Fault(
+                file,
+                "received before it was drawn",
+                "correct one of the two; write the date where it was another day",
+                line,
+                "received_at",
+                row.received_at.isoformat(" ", "minutes"),
+            )
+        if row.drawn_at and row.drawn_at.date() != row.collected_on:
+            yield Fault(
+                file,
+                "is not on the day of collected_on",
+                "correct one of the two",
+                line,
+                "drawn_at",
+                row.drawn_at.isoformat(" ", "minutes"),
+            )
+
+
+def warn_of_draws(rows: Iterable[tuple[int, Draw]], file: str) -> Iterator[str]:
+    """Yield what is allowed in a draw's row and most likely not meant."""
+    for line, row in rows:
+        if row.wbc_per_ul is not None and row.wbc_per_ul < _LEAST_PLAUSIBLE_WBC_PER_UL:
+            yield (
+                f"{file}, row {line}, wbc_per_ul: {row.wbc_per_ul:g} cells per uL is very low; "
+                "6.2 x 10^9/L is 6200 per uL"
+            )
+
+
+def check_acquisitions(rows: Iterable[tuple[int, Acquisition]], file: str) -> Iterator[Fault]:
+    """Yield faults within an acquisition's row."""
+    for line, row in rows:
+        if row.modality == "flow" and row.image != 0:
+            yield Fault(
+                file, "an FCS file has no images", "leave it blank", line, "image", str(row.image)
+            )
+
+
+def warn_of_acquisitions(rows: Iterable[tuple[int, Acquisition]], file: str) -> Iterator[str]:
+    """Yield columns that are filled and not used."""
+    for line, row in rows:
+        unused = _IMAGE_ONLY if row.modality == "flow" else _FLOW_ONLY
+        for name in unused:
+            if getattr(row, name) is not None:
+                yield f"{file}, row {line}, {name}: not used with modality {row.modality}"
+        beads = [name for name in _BEADS if getattr(row, name) is not None]
+        if row.modality == "flow" and 0 < len(beads) < len(_BEADS):
+            absent = ", ".join(name for name in _BEADS if name not in beads)
+            yield f"{file}, row {line}: beads do not give a volume without {absent}"
+
+
+def check_controls(rows: Iterable[tuple[int, Control]], file: str) -> Iterator[Fault]:
+    """Yield faults within a control's row."""
+    for line, row in rows:
+        if row.kind in ("single_stain", "fmo") and row.marker is None:
+            which = "stained" if row.kind == "single_stain" else "omitted"
+            yield Fault(file, "is blank", f"name the {which} marker", line, "marker")
+        if row.kind == "unstained" and row.marker is not None:
+            yield Fault(
+                file,
+                "an unstained control has no marker",
+                "leave it blank, or correct the kind",
+                line,
+                "marker",
+                row.marker,
+            )
+
+
+def check_clinical_events(rows: Iterable[tuple[int, ClinicalEvent]], file: str) -> Iterator[Fault]:
+    """Yield faults within a clinical event's row."""
+    for line, row in rows:
+        if row.end_date is not None and row.end_date < row.date:
+            yield Fault(
+                file,
+                "ends before it begins",
+                "correct one of the two dates",
+                line,
+                "end_date",
+                row.end_date.isoformat(),
+            )
+        if row.kind == "imaging" and row.detail is not None and row.detail not in _RESPONSES:
+            yield Fault(
+                file,
+                "is no imaging response",
+                f"use one of {', '.join(_RESPONSES)}",
+                line,
+                "detail",
+                row.detail,
+            )

@@ -1,0 +1,206 @@
+"""What adds up: the acquisitions of a draw by modality, panel, gates and lot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from chc_gating.batch.rows import Acquisition, Draw
+from chc_gating.counting.exposure import Acquired, find_exposure
+from chc_gating.model.acquisition import AcquisitionResult
+from chc_gating.model.exposure import Exposure
+from chc_gating.model.gates import Gates
+from chc_gating.model.panel import Modality
+
+VOLUME_TOLERANCE = 0.1
+"""Part by which summed exposures may exceed the draw's volume: pipetting and bead errors."""
+_ROUNDING = 1e-9
+
+
+class GroupKey(NamedTuple):
+    """What acquisitions must share to be added; ``lot`` is None where it is blank."""
+
+    modality: Modality
+    panel: str
+    gates: str
+    lot: str | None
+
+
+def find_key(row: Acquisition) -> GroupKey:
+    """Return what an acquisition shares with those that it is added to."""
+    return GroupKey(row.modality, row.panel, row.gates, row.lot)
+
+
+def group_rows(rows: Iterable[Acquisition]) -> dict[GroupKey, tuple[Acquisition, ...]]:
+    """Return a draw's acquisitions by what they share, in the order of the sheet."""
+    groups: dict[GroupKey, list[Acquisition]] = {}
+    for row in rows:
+        groups.setdefault(find_key(row), []).append(row)
+    return {key: tuple(members) for key, members in groups.items()}
+
+
+@dataclass(frozen=True)
+class Member:
+    """One acquisition of a group.
+
+    problem : why it could not be counted, or None.
+    apart : it could be counted, but its cells are counted in another acquisition already.
+    """
+
+    row: Acquisition
+    result: AcquisitionResult
+    exposure: Exposure
+    problem: str | None = None
+    apart: bool = False
+
+    @property
+    def is_summed(self) -> bool:
+        """Whether its events and its exposure are in the group's sums."""
+        return self.problem is None and not self.apart
+
+
+@dataclass(frozen=True)
+class Group:
+    """Acquisitions of one draw that add up, and why they are not counted (None: they are)."""
+
+    key: GroupKey
+    draw: Draw
+    members: tuple[Member, ...]
+    problem: str | None = None
+
+    @property
+    def summed(self) -> tuple[Member, ...]:
+        """The members whose events and exposures are added."""
+        return tuple(member for member in self.members if member.is_summed)
+
+    @property
+    def failed(self) -> tuple[Member, ...]:
+        """The members that could not be counted."""
+        return tuple(member for member in self.members if member.problem is not None)
+
+    @property
+    def exposure_problem(self) -> str | None:
+        """Why the group has no volume: a summed member has none."""
+        without = [m for m in self.summed if m.exposure.reason is not None]
+        return "; ".join(f"{m.row.acquisition}: {m.exposure.reason}" for m in without) or None
+
+    @property
+    def volume_ml(self) -> float | None:
+        """The summed exposure, or None where a member's is not known."""
+        volumes = [m.exposure.volume_ml for m in self.summed if m.exposure.volume_ml is not None]
+        return sum(volumes) if volumes and len(volumes) == len(self.summed) else None
+
+    @property
+    def nucleated_events(self) -> int | None:
+        """The summed nucleated cells, or None where a member's are not known."""
+        counts = [m.result.nucleated_events for m in self.summed]
+        known = [n for n in counts if n is not None]
+        return sum(known) if known and len(known) == len(counts) else None
+
+    @property
+    def phenotypes(self) -> tuple[str, ...]:
+        """The classes of the summed members, in the order of the results."""
+        return tuple(
+            dict.fromkeys(found.name for m in self.summed for found in m.result.phenotypes)
+        )
+
+    def count_events(self, phenotype: str) -> int:
+        """Return the summed events of a class; 0 where no member names it."""
+        return sum(
+            found.events
+            for member in self.summed
+            for found in member.result.phenotypes
+            if found.name == phenotype
+        )
+
+
+def build_group(
+    key: GroupKey,
+    rows: Sequence[Acquisition],
+    *,
+    draw: Draw,
+    gates: Gates,
+    results: Mapping[str, AcquisitionResult],
+    min_events: int,
+) -> Group:
+    """Return the group of these acquisitions: who counts, who does not and why."""
+    members = [
+        _build_member(row, results[row.acquisition], draw=draw, gates=gates, min_events=min_events)
+        for row in rows
+    ]
+    group = Group(key, draw, _set_replicates_apart(members))
+    return replace(group, problem=_find_problem(group, gates))
+
+
+def _build_member(
+    row: Acquisition,
+    result: AcquisitionResult,
+    *,
+    draw: Draw,
+    gates: Gates,
+    min_events: int,
+) -> Member:
+    problem = _find_member_problem(result, gates=gates, min_events=min_events)
+    if problem is not None:
+        return Member(row, result, Exposure(reason="not counted"), problem=problem)
+    return Member(row, result, find_exposure(Acquired(draw, row, result)))
+
+
+def _find_member_problem(result: AcquisitionResult, *, gates: Gates, min_events: int) -> str | None:
+    if result.status == "not_counted":
+        return result.reason or "it could not be measured"
+    events = result.phenotype_events or 0
+    if events < min_events:
+        return (
+            f"nothing measured: {events:,} events of population {gates.phenotype}, "
+            f"fewer than settings.min_events ({min_events:,})"
+        )
+    return None
+
+
+def _set_replicates_apart(members: Sequence[Member]) -> tuple[Member, ...]:
+    """Keep one measurement of the same cells.
+
+    Rows with a replicate are of the same cells as the other rows of their tube (a blank tube is
+    one tube). Those without a replicate are kept, else the tube's first that could be counted.
+    """
+    kept: set[str] = set()
+    for tube in {_find_tube(m.row) for m in members}:
+        counted = [m for m in members if m.problem is None and _find_tube(m.row) == tube]
+        single = [m for m in counted if m.row.replicate is None]
+        kept.update(m.row.acquisition for m in (single or counted[:1]))
+    return tuple(
+        replace(m, apart=m.problem is None and m.row.acquisition not in kept) for m in members
+    )
+
+
+def _find_tube(row: Acquisition) -> tuple[str | None, int | None]:
+    return row.tube, row.tube_order
+
+
+def _find_problem(group: Group, gates: Gates) -> str | None:
+    if not gates.phenotypes or not (gates.cuts or gates.markers):
+        return f"no cuts: gates {gates.name} has no cuts and phenotypes"
+    if not group.summed:
+        return "; ".join(f"{m.row.acquisition}: {m.problem}" for m in group.failed)
+    return _find_excess(group)
+
+
+def _find_excess(group: Group) -> str | None:
+    """Say so where more blood was examined than the draw holds, beyond the tolerance."""
+    volume, limit = group.volume_ml, group.draw.volume_ml
+    if volume is None or limit is None:
+        return None
+    if volume <= limit * (1 + VOLUME_TOLERANCE) * (1 + _ROUNDING):
+        return None
+    return (
+        f"exposure {volume:.6g} mL is more than 10 % above the draw's volume_ml {limit:.6g}; "
+        "check volumes, fractions, beads and replicates"
+    )
+
+
+def exceeds_draw(group: Group) -> bool:
+    """Return whether the exposure is above the draw's volume at all."""
+    volume, limit = group.volume_ml, group.draw.volume_ml
+    return volume is not None and limit is not None and volume > limit * (1 + _ROUNDING)
