@@ -87,6 +87,13 @@ def assemble_batch(
     if config is None:
         return found
     _read_sheets(config, directory=directory, only_draw=only_draw, found=found)
+    if only_draw is not None and "draws" in found.tables:
+        known = [cells.get("draw") for _, cells in found.tables["draws"].texts]
+        if only_draw not in known:
+            remedy = "add it, or name a draw of the sheet"
+            found.faults.append(
+                Fault(found.file("draws"), "no such draw", remedy, None, "draw", only_draw)
+            )
     _read_panels(config.panels, directory, found)
     _read_gates(config.gates, directory, found)
     _check_rows(found)

@@ -19,9 +19,10 @@ _SETTINGS = ("min_events", "ring_um", "limits")
 def hash_draw(batch: Batch, draw_id: str) -> str:
     """Return 16 hex digits over a draw's row, its acquisitions, panels, gates and settings.
 
-    A cell counts as it is understood, so a decimal comma or a column's place changes nothing.
+    A cell counts as it is understood, so a decimal comma changes nothing, nor does the
+    order of rows and columns.
     """
-    rows = batch.acquisitions_of(draw_id)
+    rows = sorted(batch.acquisitions_of(draw_id), key=lambda row: row.acquisition)
     panels = sorted({row.panel for row in rows})
     gates = sorted({row.gates for row in rows})
     return _hash_text(

@@ -6,10 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from chc_gating.batch.explain import suggest
+from chc_gating.errors import ChcError
 from chc_gating.model.expression import Expression, ExpressionError, parse_expression
-from chc_gating.model.gates import ROOT, Bound, Gates, PopulationGate
+from chc_gating.model.gates import CUT_SOURCES, ROOT, Bound, Gates, PopulationGate
 from chc_gating.model.panel import Panel
-from chc_gating.model.phenotypes import find_overlaps
+from chc_gating.model.phenotypes import compile_phenotypes, find_overlaps
+
+MOST_POPULATIONS = 63
+"""As many as a gate plan holds: one bit each in 64, beside the bit of all events."""
 
 _BUILT_RULES = ("rectangle", "ratio", "when")
 _OWN_CLASSES = (
@@ -40,16 +44,15 @@ def find_unused_cuts(gates: Gates) -> list[str]:
 
 def check_form(gates: Gates) -> Iterator[Finding]:
     """Yield what is wrong with gates on any panel."""
+    if len(gates.populations) > MOST_POPULATIONS:
+        problem = f"{len(gates.populations)} populations; at most {MOST_POPULATIONS} fit one plan"
+        yield Finding(("populations",), problem, "leave out some")
     yield from _check_import(gates)
     yield from _check_parents(gates)
     for name, gate in gates.populations.items():
         yield from _check_population(name, gate, gates)
     for marker, cut in gates.cuts.items():
-        source = next(
-            k
-            for k in ("fixed", "fmo", "isotype", "unstained", "donors")
-            if getattr(cut, k) is not None
-        )
+        source = next(k for k in CUT_SOURCES if getattr(cut, k) is not None)
         if source != "fixed":
             yield _unbuilt(("cuts", marker, source), f"a cut from {source}", "give a fixed cut")
     for key in ("phenotype", "nucleated"):
@@ -176,7 +179,12 @@ def _check_phenotypes(gates: Gates) -> Iterator[Finding]:
             yield finding
     if faulty:
         return
-    for one, other in find_overlaps(gates.phenotypes):
+    try:
+        overlaps = find_overlaps(gates.phenotypes)
+    except ChcError as error:
+        yield Finding(("phenotypes",), str(error), "use fewer markers")
+        return
+    for one, other in overlaps:
         yield Finding(
             ("phenotypes", other),
             f"an event can be both {one} and {other}",
@@ -206,6 +214,17 @@ def check_panel(gates: Gates, panel: Panel | None) -> Iterator[Finding]:
         elif marker not in gates.cuts and (gates.cuts or keys[0] != "phenotypes"):
             told.add(marker)
             yield Finding(keys, f"marker {marker} has no cut", f"add {marker} to cuts")
+
+
+def check_table(gates: Gates, panel: Panel) -> Iterator[Finding]:
+    """Yield what keeps phenotypes and the panel's epithelial markers out of one table."""
+    if not gates.phenotypes or not gates.cuts:
+        return
+    epithelial = [m for m in panel.markers_with_role("epithelial") if m in gates.cuts]
+    try:
+        compile_phenotypes(gates.phenotypes, epithelial=epithelial)
+    except ChcError as error:
+        yield Finding(("phenotypes",), f"on panel {panel.name}: {error}", "correct the rules")
 
 
 def _check_channels(gates: Gates, panel: Panel) -> Iterator[Finding]:

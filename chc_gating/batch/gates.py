@@ -6,7 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from chc_gating.batch.documents import Document, read_document
-from chc_gating.batch.gate_rules import Finding, check_form, check_panel, find_unused_cuts
+from chc_gating.batch.gate_rules import (
+    Finding,
+    check_form,
+    check_panel,
+    check_table,
+    find_unused_cuts,
+)
 from chc_gating.batch.validation import find_booleans, validate_document
 from chc_gating.errors import ConfigError, Fault
 from chc_gating.model.gates import Gates
@@ -41,7 +47,10 @@ class GatesFile:
         """Return the faults of these gates on a panel: channels, markers, markers without cut."""
         if self.gates is None or self._document is None:
             return []
-        return _locate(check_panel(self.gates, panel), self._document)
+        faults = _locate(check_panel(self.gates, panel), self._document)
+        if panel is None or faults or self.faults:
+            return faults
+        return _locate(check_table(self.gates, panel), self._document)
 
     def warnings(self) -> list[str]:
         """Return what is odd and yet allowed."""

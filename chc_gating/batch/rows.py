@@ -140,8 +140,8 @@ class Acquisition(Row):
     operator: str | None = _column("text", "Who measured; initials will do.")
     replicate: Identifier | None = _column(
         "id",
-        "Number of a repeated measurement of the same cells (1, 2, ...). A row with a "
-        "replicate is never summed with another.",
+        "Number of a repeated measurement of the same cells (1, 2, ...). Of the rows of a "
+        "tube one counts, the one without a number or else the first; the others stand apart.",
     )
     fraction_stained: float | None = _column(
         "number",
@@ -152,7 +152,8 @@ class Acquisition(Row):
     )
     fraction_acquired: float | None = _column(
         "number",
-        "Share of the stained sample that went through the instrument.",
+        "Share of the stained sample that went through the instrument; of a slide, the share "
+        "that was imaged (blank: all of it).",
         unit="share, 0 to 1",
         gt=0,
         le=1,

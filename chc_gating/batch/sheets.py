@@ -11,6 +11,9 @@ from pathlib import Path
 from chc_gating.errors import ConfigError, Fault
 
 _DELIMITERS = "\t;,"
+_NO_DELIMITER = "\x1f"
+"""For a header of one column: a separator that no text holds, so that a row is one cell."""
+
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF16_LE, "utf-16"),
@@ -111,7 +114,7 @@ def _find_delimiter(text: str) -> tuple[str, int]:
     before = len(text) - len(text.lstrip("\r\n"))
     if first.lower().startswith("sep=") and len(first) == 5:
         return first[4], text[:before].count("\n") + 1
-    return next((mark for mark in _DELIMITERS if mark in first), "\t"), 0
+    return next((mark for mark in _DELIMITERS if mark in first), _NO_DELIMITER), 0
 
 
 def _check_header(header: list[str], line: int, file: str) -> tuple[str, ...]:

@@ -1,0 +1,185 @@
+"""The raw files of a batch: whether their headers hold what panels, gates and rows need."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from chc_gating.batch.configuration import Assembly
+from chc_gating.batch.contents import Batch
+from chc_gating.batch.panels import SPILLOVER_WORDS
+from chc_gating.batch.rows import Acquisition, Control
+from chc_gating.errors import ChcError, ConfigError, Fault, RawFileError
+from chc_gating.flow.fcs import FcsFile, open_fcs
+from chc_gating.gating.file_channels import FileChannels
+from chc_gating.model.gates import Gates
+from chc_gating.model.panel import Panel
+from chc_gating.model.spillover import Spillover
+
+_REMEDY = "correct the path, or copy the file again"
+
+
+class FileCheck:
+    """Opens every raw file of a batch once, headers only, and keeps what is wrong."""
+
+    def __init__(self, found: Assembly, batch: Batch) -> None:
+        self.faults: list[Fault] = []
+        self.warnings: list[str] = []
+        self.facts: list[str] = []
+        self._found = found
+        self._batch = batch
+        self._tables: dict[str, Spillover | None] = {}
+        self._compiled: dict[tuple[object, ...], str | None] = {}
+
+    def run(self) -> None:
+        """Check spillover tables, then the files of acquisitions and of controls."""
+        for name, panel in self._batch.panels.items():
+            self._tables[name] = self._read_spillover(name, panel)
+        for line, row in self._found.rows(Acquisition):
+            self._check_row(line, row, sheet="acquisitions", name=row.acquisition)
+        for line, control in self._found.rows(Control):
+            self._check_row(line, control, sheet="controls", name=control.control)
+
+        for sheet, table in self._found.tables.items():
+            valid = {line for line, _ in table.rows}
+            for line, cells in table.texts:
+                if line not in valid and "file" in cells:
+                    self._find_file(cells["file"], line, sheet=sheet)
+
+    def _find_file(self, file: str, line: int, *, sheet: str) -> Path | None:
+        """Return the path of a cell's file, or note that it does not exist."""
+        path = self._batch.directory / file
+        if path.exists():
+            return path
+        hint = "; write folders with /, not \\" if "\\" in file else ""
+        place = self._found.file(sheet)
+        self.faults.append(Fault(place, "no such file", _REMEDY + hint, line, "file", file))
+        return None
+
+    def _read_spillover(self, name: str, panel: Panel) -> Spillover | None:
+        path = self._batch.directory / panel.spillover
+        if panel.spillover in SPILLOVER_WORDS or not path.is_file():
+            return None
+        from chc_gating.compensation import invert_spillover, read_spillover_csv
+
+        shown = (self._batch.panels_folder / f"{name}.yaml").as_posix()
+        try:
+            table = read_spillover_csv(path)
+            invert_spillover(table)
+        except ConfigError as error:
+            self.faults += error.faults
+            return None
+        except ChcError as error:
+            self.faults.append(_fault(error, path, shown, None, "spillover", panel.spillover))
+            return None
+        strange = [channel for channel in table.channels if channel not in panel.channels]
+        if strange:
+            problem = f"the table names {', '.join(strange)}, which the panel does not"
+            remedy = "name channels alike in both"
+            self.faults.append(Fault(shown, problem, remedy, None, "spillover", panel.spillover))
+        return table
+
+    def _check_row(self, line: int, row: Acquisition | Control, *, sheet: str, name: str) -> None:
+        panel = self._batch.panels.get(row.panel)
+        path = self._find_file(row.file, line, sheet=sheet)
+        if panel is None or path is None:
+            return
+        place = (self._found.file(sheet), line, "file", row.file)
+        try:
+            if panel.modality == "flow":
+                fact = self._check_fcs(path, row, panel)
+            else:
+                fact = self._check_slide(path, row, panel)
+        except ChcError as error:
+            self.faults.append(_fault(error, path, *place))
+        else:
+            self.facts.append(f"{name}: {row.file}: {fact}")
+
+    def _check_fcs(self, path: Path, row: Acquisition | Control, panel: Panel) -> str:
+        fcs = open_fcs(path)
+        gates = self._batch.gates.get(row.gates) if isinstance(row, Acquisition) else None
+        if gates is None:
+            markers = panel.markers.values()
+            FileChannels(panel, channels=fcs.channels, labels=fcs.markers).require(markers)
+        elif isinstance(row, Acquisition):
+            self._compile(fcs, row, panel=panel, gates=gates)
+            self._warn_of_absent(fcs, row, panel)
+        if fcs.event_count == 0:
+            self.warnings.append(f"{row.file}: holds no event")
+        self.warnings += [f"{row.file}: repaired on reading: {text}" for text in fcs.repairs]
+        return f"FCS {fcs.version}, {fcs.event_count:,} events, {len(fcs.channels)} channels"
+
+    def _compile(self, fcs: FcsFile, row: Acquisition, *, panel: Panel, gates: Gates) -> None:
+        """Raise what compiling the gates for this file raises: the run would fail alike."""
+        from chc_gating.compensation.keyword import KEYWORDS
+
+        matrix = tuple(fcs.keywords.get(key) for key in KEYWORDS)
+        key = (row.panel, row.gates, row.bead_population, fcs.channels, fcs.markers, matrix)
+        if key not in self._compiled:
+            self._compiled[key] = self._try_plan(fcs, row, panel=panel, gates=gates)
+        problem = self._compiled[key]
+        if problem is not None:
+            raise RawFileError(problem)
+
+    def _try_plan(
+        self, fcs: FcsFile, row: Acquisition, *, panel: Panel, gates: Gates
+    ) -> str | None:
+        from chc_gating.gating.compile import compile_gates
+        from chc_gating.stages.spillover import resolve_spillover
+
+        channels, labels = fcs.channels, fcs.markers
+        spillover = self._tables[row.panel]
+        try:
+            if panel.spillover == "keyword":
+                spillover = resolve_spillover(
+                    panel, table=None, keywords=fcs.keywords, channels=channels, labels=labels
+                )
+            compile_gates(
+                panel,
+                gates,
+                channels=channels,
+                labels=labels,
+                spillover=spillover,
+                bead_population=row.bead_population,
+            )
+        except ChcError as error:
+            return str(error)
+        return None
+
+    def _warn_of_absent(self, fcs: FcsFile, row: Acquisition, panel: Panel) -> None:
+        finder = FileChannels(panel, channels=fcs.channels, labels=fcs.markers)
+        absent = [name for name in panel.channels if finder.find(name) is None]
+        if absent:
+            self.warnings.append(
+                f"{row.file}: has no {', '.join(absent)}, which panel {row.panel} lists and no "
+                "gate or marker needs"
+            )
+
+    def _check_slide(self, path: Path, row: Acquisition | Control, panel: Panel) -> str:
+        from chc_gating.imaging.slide import open_slide
+
+        image, pixel_size_um = 0, None
+        if isinstance(row, Acquisition):
+            image, pixel_size_um = row.image, row.pixel_size_um
+        with open_slide(
+            path, image=image, pixel_size_um=pixel_size_um, channel_names=panel.channel_names
+        ) as slide:
+            slide.find_channels(tuple(panel.channels), panel=panel.name)
+        self.warnings += [f"{row.file}: {text}" for text in slide.repairs]
+        height, width = slide.shape
+        return (
+            f"{width:,} x {height:,} px of {slide.pixel_size_um:g} um, "
+            f"channels {', '.join(slide.channels)}"
+        )
+
+
+def _fault(
+    error: ChcError, path: Path, file: str, row: int | None, column: str, value: str
+) -> Fault:
+    """Return an error inside a raw file as a fault of the cell that names the file."""
+    text = str(error).removeprefix(f"{path}: ")
+    problem, separator, remedy = text.rpartition("; ")
+    return (
+        Fault(file, problem, remedy, row, column, value)
+        if separator
+        else Fault(file, text, _REMEDY, row, column, value)
+    )

@@ -1,0 +1,97 @@
+"""Raw files of a folder, as their headers describe them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from chc_gating.errors import RawFileError
+from chc_gating.flow.fcs import open_fcs
+from chc_gating.model.panel import Modality
+
+_FCS_SUFFIXES = (".fcs", ".lmd")
+_IMAGE_SUFFIXES = (".tif", ".tiff")
+
+
+@dataclass(frozen=True)
+class RawFile:
+    """A file whose header could be read; ``has_pixel_size`` matters for slides only."""
+
+    path: Path
+    modality: Modality
+    channels: tuple[str, ...]
+    labels: tuple[str | None, ...]
+    has_spillover: bool = False
+    has_pixel_size: bool = True
+
+    @property
+    def stem(self) -> str:
+        """The file's name without its endings, ``.ome.tif`` included."""
+        return self.path.stem.removesuffix(".ome")
+
+
+@dataclass
+class Scan:
+    """Files that were read, files that could not be read with the reason, and others passed."""
+
+    files: list[RawFile] = field(default_factory=list)
+    unreadable: list[tuple[Path, str]] = field(default_factory=list)
+    passed: int = 0
+
+
+def scan_folder(folder: Path) -> Scan:
+    """Read the headers of all FCS files and TIFF images below a folder, in the order of names."""
+    scan = Scan()
+    for path in sorted(p for p in folder.rglob("*") if p.is_file() and p.name[0] != "."):
+        modality = _tell_modality(path)
+        if modality is None:
+            scan.passed += 1
+            continue
+        try:
+            scan.files.append(_read_flow(path) if modality == "flow" else _read_slide(path))
+        except RawFileError as error:
+            scan.unreadable.append((path, str(error).removeprefix(f"{path}: ")))
+    return scan
+
+
+def _tell_modality(path: Path) -> Modality | None:
+    suffix = path.suffix.lower()
+    if suffix in _IMAGE_SUFFIXES:
+        return "image"
+    if suffix in _FCS_SUFFIXES:
+        return "flow"
+    # Some instruments number their files (.001); the standard's first bytes tell.
+    with path.open("rb") as file:
+        return "flow" if file.read(6) in (b"FCS2.0", b"FCS3.0", b"FCS3.1", b"FCS3.2") else None
+
+
+def _read_flow(path: Path) -> RawFile:
+    from chc_gating.compensation.keyword import KEYWORDS
+
+    fcs = open_fcs(path)
+    return RawFile(
+        path=path,
+        modality="flow",
+        channels=tuple(fcs.channels),
+        labels=tuple(fcs.markers),
+        has_spillover=any(fcs.keywords.get(key, "").strip() for key in KEYWORDS),
+    )
+
+
+def _read_slide(path: Path) -> RawFile:
+    from chc_gating.imaging.slide import open_slide
+
+    try:
+        slide, known = open_slide(path), True
+    except RawFileError:
+        # Its channels are worth knowing where only the pixel size is not; else this raises too.
+        slide, known = open_slide(path, pixel_size_um=1.0), False
+    with slide:
+        channels = tuple(slide.channels)
+    return RawFile(
+        path=path,
+        modality="image",
+        channels=channels,
+        labels=(None,) * len(channels),
+        has_pixel_size=known,
+    )
