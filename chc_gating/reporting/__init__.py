@@ -1,0 +1,1 @@
+"""Pages for a person who must believe or doubt a number."""

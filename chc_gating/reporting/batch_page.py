@@ -1,0 +1,232 @@
+"""The page of a batch: every draw on one table, what was not counted on top."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from chc_gating.model.count import CountRow, DrawCount
+from chc_gating.reporting.count_table import WHOLE_CLASSES, describe_limits, describe_scope
+from chc_gating.reporting.distribution import COHORT_WORDS, draw_distribution
+from chc_gating.reporting.figures import Picture
+from chc_gating.reporting.forest import ForestMark, ForestScale, mark_row, scale_rows
+from chc_gating.reporting.numerals import format_amount, format_volume
+from chc_gating.reporting.page import render_page
+from chc_gating.reporting.sentences import (
+    MODALITY_WORDS,
+    RESEARCH_USE,
+    advise_remedy,
+    count_flags,
+    describe_count,
+    describe_interval,
+    split_flags,
+)
+
+
+@dataclass(frozen=True)
+class NotCounted:
+    """A draw, or one modality of it, without a number: why, and what to do."""
+
+    draw: str
+    link: str
+    patient: str
+    what: str
+    reason: str
+    remedy: str
+
+
+@dataclass(frozen=True)
+class BatchLine:
+    """One draw, measured one way, as a line of the table."""
+
+    draw: str
+    link: str
+    collected_on: str
+    modality: str
+    scope: str
+    exposure: str
+    counted: bool
+    numbers: tuple[tuple[str, str, str], ...]
+    marks: tuple[ForestMark, ...]
+    why_no_rate: str
+    flags: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class PatientLines:
+    """All draws of one patient, in the order of their dates."""
+
+    patient: str
+    lines: tuple[BatchLine, ...]
+
+
+@dataclass(frozen=True)
+class CohortTable:
+    """One cohort's patients; donors stand apart from patients."""
+
+    heading: str
+    patients: tuple[PatientLines, ...]
+
+
+def render_batch_page(
+    draws: Sequence[DrawCount], *, links: Mapping[str, str], version: str, min_donors: int = 20
+) -> str:
+    """Return the page of a batch as self-contained HTML.
+
+    ``links`` gives the address of each draw's page, relative to this page.
+    """
+    rows = [row for draw in draws for row in draw.rows]
+    whole = [row for row in rows if row.phenotype in WHOLE_CLASSES]
+    scale = scale_rows(whole)
+    counted = sum(draw.status == "counted" for draw in draws)
+    return render_page(
+        "batch.html",
+        {
+            "version": version,
+            "versions": sorted({draw.software_version for draw in draws}),
+            "draw_count": len(draws),
+            "counted": counted,
+            "without_volume": sum(_lacks_volume(draw) for draw in draws),
+            "not_counted": list_not_counted(draws, links=links),
+            "cohorts": _list_cohorts(draws, links, scale),
+            "ticks": scale.list_ticks(),
+            "distributions": _draw_distributions(whole),
+            "flags": count_flags(_flags_of(draw) for draw in draws),
+            "limits": describe_limits(
+                [r for r in whole if r.count is not None], min_donors=min_donors
+            ),
+            "any_rows": bool(whole),
+            "research_use": RESEARCH_USE,
+        },
+    )
+
+
+def _lacks_volume(draw: DrawCount) -> bool:
+    counted = [row for row in draw.rows if row.status == "counted" and row.count is not None]
+    return bool(counted) and all(row.per_7_5_ml is None for row in counted)
+
+
+def list_not_counted(draws: Iterable[DrawCount], *, links: Mapping[str, str]) -> list[NotCounted]:
+    """Return every draw that was not counted, and every modality of a draw that was not."""
+    found = []
+    for draw in draws:
+        if draw.status == "not_counted":
+            found.append(_explain(draw, links, what="the draw", reason=draw.reason))
+            continue
+        for rows in _group(draw).values():
+            if all(row.status == "not_counted" for row in rows):
+                what = f"{_modality(rows[0])}, {describe_scope(rows[0])}"
+                found.append(_explain(draw, links, what=what, reason=rows[0].reason))
+    return found
+
+
+def _explain(
+    draw: DrawCount, links: Mapping[str, str], *, what: str, reason: str | None
+) -> NotCounted:
+    name = draw.draw["draw"]
+    return NotCounted(
+        draw=name,
+        link=links[name],
+        patient=draw.draw["patient"],
+        what=what,
+        reason=reason or "no reason was recorded",
+        remedy=advise_remedy(reason),
+    )
+
+
+def _list_cohorts(
+    draws: Sequence[DrawCount], links: Mapping[str, str], scale: ForestScale
+) -> list[CohortTable]:
+    tables = []
+    for cohort in sorted({d.draw["cohort"] for d in draws}, key=_cohort_order):
+        members = [d for d in draws if d.draw["cohort"] == cohort]
+        patients = []
+        for patient in sorted({d.draw["patient"] for d in members}):
+            own = sorted(
+                (d for d in members if d.draw["patient"] == patient),
+                key=lambda d: (d.draw["collected_on"], d.draw["draw"]),
+            )
+            lines = [line for d in own for line in _list_lines(d, links, scale)]
+            patients.append(PatientLines(patient, tuple(lines)))
+        heading = COHORT_WORDS.get(cohort, cohort)
+        tables.append(CohortTable(heading[:1].upper() + heading[1:], tuple(patients)))
+    return tables
+
+
+def _cohort_order(cohort: str) -> tuple[int, str]:
+    order = list(COHORT_WORDS)
+    return (order.index(cohort) if cohort in order else len(order), cohort)
+
+
+def _group(draw: DrawCount) -> dict[tuple[str | None, ...], list[CountRow]]:
+    groups: dict[tuple[str | None, ...], list[CountRow]] = {}
+    for row in draw.rows:
+        groups.setdefault((row.modality, row.panel, row.gates, row.lot), []).append(row)
+    return groups
+
+
+def _list_lines(draw: DrawCount, links: Mapping[str, str], scale: ForestScale) -> list[BatchLine]:
+    name = draw.draw["draw"]
+    groups = list(_group(draw).values())
+    if not groups:
+        empty = BatchLine(
+            name, links[name], draw.draw["collected_on"], "", "", "", False, (), (), "", draw.flags
+        )
+        return [empty]
+    return [_build_line(rows, draw, links[name], scale) for rows in groups]
+
+
+def _build_line(
+    rows: Sequence[CountRow], draw: DrawCount, link: str, scale: ForestScale
+) -> BatchLine:
+    first = rows[0]
+    counted = [row for row in rows if row.status == "counted" and row.count is not None]
+    whole = {row.phenotype: row for row in counted if row.phenotype in WHOLE_CLASSES}
+    exposure = next((r.exposure_ml for r in counted if r.exposure_ml is not None), None)
+    marks = (mark_row(whole.get(name), scale) for name in WHOLE_CLASSES)
+    flags = {flag for row in rows for flag in split_flags(row.flags)}
+    return BatchLine(
+        draw=draw.draw["draw"],
+        link=link,
+        collected_on=draw.draw["collected_on"],
+        modality=_modality(first),
+        scope=describe_scope(first),
+        exposure=format_volume(exposure) if counted else "",
+        counted=bool(counted) and draw.status == "counted",
+        numbers=tuple(_describe_number(name, whole.get(name)) for name in WHOLE_CLASSES),
+        marks=tuple(mark for mark in marks if mark is not None),
+        why_no_rate=next((r.reason for r in counted if r.reason), "no volume of blood is known"),
+        flags=tuple(sorted(flags)),
+    )
+
+
+def _modality(row: CountRow) -> str:
+    return MODALITY_WORDS.get(row.modality or "", "no acquisition")
+
+
+def _describe_number(name: str, row: CountRow | None) -> tuple[str, str, str]:
+    """Return phenotype, number per 7.5 mL and its interval as text."""
+    if row is None:
+        return name, "not defined by these gates", ""
+    if row.per_7_5_ml is None:
+        word = "event" if row.count == 1 else "events"
+        return name, f"{describe_count(row.count)} {word}", "none per 7.5 mL"
+    return name, format_amount(row.per_7_5_ml), describe_interval(row)
+
+
+def _flags_of(draw: DrawCount) -> set[str]:
+    flags = set(draw.flags)
+    for row in draw.rows:
+        flags.update(split_flags(row.flags))
+    return flags
+
+
+def _draw_distributions(rows: Sequence[CountRow]) -> list[tuple[str, Picture]]:
+    keys = list(dict.fromkeys((r.modality, r.panel, r.gates) for r in rows))
+    found = []
+    for i, key in enumerate(keys):
+        own = [r for r in rows if (r.modality, r.panel, r.gates) == key]
+        picture = draw_distribution(own, identifier=f"spread{i}")
+        if picture is not None:
+            found.append((f"{_modality(own[0])}, panel {key[1]}, gates {key[2]}", picture))
+    return found

@@ -1,0 +1,207 @@
+"""A draw's rows of counts as the page shows them: one table and its verdicts per group."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from chc_gating.model.count import CountRow, DrawCount
+from chc_gating.reporting.numerals import format_amount, format_count, format_volume
+from chc_gating.reporting.sentences import (
+    MODALITY_WORDS,
+    Verdict,
+    describe_count,
+    describe_exposure_source,
+    describe_interval,
+    describe_per_million,
+    describe_recovery,
+    give_verdict,
+)
+
+WHOLE_CLASSES = ("CHC", "CTC")
+
+WBC_TOLERANCE = 2.0
+"""Factor between implied and given leukocytes beyond which the page asks for an explanation."""
+
+
+@dataclass(frozen=True)
+class TableRow:
+    """One line of the table of phenotypes, as text."""
+
+    name: str
+    depth: int
+    count: str
+    with_undecided: str
+    per_7_5_ml: str
+    interval: str
+    per_million: str
+    low_cut: str
+    high_cut: str
+    without_saturated: str
+
+
+@dataclass(frozen=True)
+class CountGroup:
+    """The counts of one modality, panel, gates and lot: never summed with another's."""
+
+    heading: str
+    scope: str
+    counted: bool
+    reason: str
+    verdicts: tuple[Verdict, ...]
+    table: tuple[TableRow, ...]
+    undecided: str
+    exposure: str
+    recovery: str
+    recovery_known: bool
+    limits: str
+    wbc: str
+    lacks_volume: bool
+    flags: tuple[str, ...]
+
+
+def group_rows(draw: DrawCount, *, min_donors: int) -> tuple[CountGroup, ...]:
+    """Return the draw's rows, grouped by what may be summed, in their order."""
+    groups: dict[tuple[str | None, ...], list[CountRow]] = {}
+    for row in draw.rows:
+        groups.setdefault((row.modality, row.panel, row.gates, row.lot), []).append(row)
+    return tuple(_build_group(rows, draw.draw, min_donors) for rows in groups.values())
+
+
+def _build_group(rows: Sequence[CountRow], facts: Mapping[str, str], min_donors: int) -> CountGroup:
+    first = rows[0]
+    counted = [row for row in rows if row.status == "counted" and row.count is not None]
+    reason = next((row.reason for row in rows if row.reason), "") or ""
+    flags = sorted({flag for row in rows for flag in row.flags.split(";") if flag})
+    return CountGroup(
+        heading=MODALITY_WORDS.get(first.modality or "", "No acquisition"),
+        scope=describe_scope(first),
+        counted=bool(counted),
+        reason=reason,
+        verdicts=_give_verdicts(rows, counted),
+        table=_build_table(counted),
+        undecided=_describe_undecided(counted),
+        exposure=_describe_exposure(counted),
+        recovery=describe_recovery(counted) if any(r.per_7_5_ml is not None for r in rows) else "",
+        recovery_known=any(row.recovery is not None for row in counted),
+        limits=describe_limits(counted, min_donors=min_donors),
+        wbc=describe_wbc(counted, facts),
+        lacks_volume=bool(counted) and all(row.exposure_ml is None for row in counted),
+        flags=tuple(flags),
+    )
+
+
+def describe_scope(row: CountRow) -> str:
+    """Return the panel, gates and lot of a row in words."""
+    parts = (("panel", row.panel), ("gates", row.gates), ("lot", row.lot))
+    return ", ".join(f"{word} {value}" for word, value in parts if value)
+
+
+def _give_verdicts(rows: Sequence[CountRow], counted: Sequence[CountRow]) -> tuple[Verdict, ...]:
+    if not counted:
+        return (give_verdict(rows[0]),)
+    whole = [row for row in counted if row.phenotype in WHOLE_CLASSES]
+    if not whole:
+        return (Verdict("none", "These gates define neither CHC nor CTC.", counted=True),)
+    return tuple(give_verdict(row) for row in whole)
+
+
+def _build_table(rows: Sequence[CountRow]) -> tuple[TableRow, ...]:
+    names = {row.phenotype for row in rows}
+    possible = _possible_candidates(rows)
+    return tuple(
+        TableRow(
+            name=row.phenotype or "",
+            depth=_depth(row.phenotype or "", names),
+            count=describe_count(row.count),
+            with_undecided=(
+                format_count((row.count or 0) + possible) if row.phenotype in WHOLE_CLASSES else ""
+            ),
+            per_7_5_ml=format_amount(row.per_7_5_ml),
+            interval=describe_interval(row),
+            per_million=describe_per_million(row),
+            low_cut=format_count(row.count_low_cut),
+            high_cut=format_count(row.count_high_cut),
+            without_saturated=format_count(row.count_without_saturated),
+        )
+        for row in rows
+    )
+
+
+def _depth(name: str, names: set[str | None]) -> int:
+    return int(any(name.startswith(f"{w}_") and w in names for w in WHOLE_CLASSES))
+
+
+def _possible_candidates(rows: Sequence[CountRow]) -> int:
+    undecided = ("indeterminate_candidate", "invalid_candidate")
+    return sum(row.count or 0 for row in rows if row.phenotype in undecided)
+
+
+def _describe_undecided(rows: Sequence[CountRow]) -> str:
+    if not any(row.phenotype in WHOLE_CLASSES for row in rows):
+        return ""
+    number = _possible_candidates(rows)
+    if number == 0:
+        return "No further event could have been a CHC or a CTC by its bands or invalid values."
+    word = "event" if number == 1 else "events"
+    return (
+        f"{number:,} further {word} could have been CHC or CTC: a marker lies within its "
+        "indeterminate band or its value is invalid. They are in neither count."
+    )
+
+
+def _describe_exposure(rows: Sequence[CountRow]) -> str:
+    row = next((r for r in rows if r.exposure_ml is not None), None)
+    if row is None:
+        reason = next((r.reason for r in rows if r.reason), None)
+        return f"No number per 7.5 mL: {reason or 'no volume of blood is known'}."
+    source = describe_exposure_source(row.exposure_source)
+    return f"{format_volume(row.exposure_ml)} of blood examined, from {source}."
+
+
+def describe_limits(rows: Sequence[CountRow], *, min_donors: int) -> str:
+    """Return what the donors' limits say; without limits, that nothing can be said yet."""
+    whole = [row for row in rows if row.phenotype in WHOLE_CLASSES]
+    called = [row for row in whole if row.call not in (None, "not_assessable")]
+    if not whole:
+        return ""
+    if not called:
+        return (
+            f"Background of healthy donors: not assessable yet (no limits: fewer than {min_donors} "
+            "donors). Part of this count may be background."
+        )
+    return " ".join(
+        f"{row.phenotype}: {(row.call or '').replace('_', ' ')} "
+        f"(limit of blank {format_count(row.lob_count)} at this exposure)."
+        for row in called
+    )
+
+
+def describe_wbc(rows: Sequence[CountRow], facts: Mapping[str, str]) -> str:
+    """Return the leukocytes per uL that the exposure implies, beside the blood count's."""
+    implied = next((r.implied_wbc_per_ul for r in rows if r.implied_wbc_per_ul is not None), None)
+    name, given = expected_wbc(facts)
+    if implied is None:
+        by_cbc = any(r.exposure_source == "nucleated_cells" for r in rows)
+        return "No implied count: the exposure itself comes from the blood count." if by_cbc else ""
+    said = f"The leukocytes counted imply {implied:,.0f} per uL of blood"
+    if given is None:
+        return f"{said}. The sheet gives no blood count to hold beside it."
+    ratio = implied / given
+    shown = f"{ratio:.2f}" if ratio >= 0.1 else f"{ratio:.2g}"
+    text = f"{said}; the blood count says {given:,.0f} ({name}), a ratio of {shown}."
+    if WBC_TOLERANCE >= ratio >= 1 / WBC_TOLERANCE:
+        return text
+    return f"{text} They differ: the exposure, the losses in preparation or the gates explain it."
+
+
+def expected_wbc(facts: Mapping[str, str]) -> tuple[str, float | None]:
+    """Return which cells the preparation keeps, and their number per uL in the blood count."""
+    try:
+        wbc = float(facts["wbc_per_ul"])
+        if facts.get("preparation") != "gradient":
+            return "WBC", wbc
+        share = float(facts["lymphocyte_fraction"]) + float(facts["monocyte_fraction"])
+    except (KeyError, ValueError):
+        return "", None
+    return "lymphocytes and monocytes", wbc * share

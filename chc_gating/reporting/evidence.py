@@ -1,0 +1,74 @@
+"""What a draw's page shows of one acquisition: its results, read from disk by the stage."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chc_gating.model.acquisition import AcquisitionQuality, AcquisitionResult
+from chc_gating.model.density import Density
+from chc_gating.model.events import FloatArray
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """c candidates of one acquisition, one per CHC or CTC event, in the order of the file.
+
+    number : (c,) the ``candidate`` of candidates.parquet.
+    event : (c,) int64 event index, or cell id on a slide.
+    time_bin : (c,) int64.
+    phenotype, sub_phenotype : c names.
+    flags : c tuples of flag names.
+    centroid_y_px, centroid_x_px : (c,) float64 in pixels, None for flow.
+    raw, compensated : per channel (c,) float64 linear values; NaN where not finite.
+    """
+
+    number: NDArray[np.int64]
+    event: NDArray[np.int64]
+    time_bin: NDArray[np.int64]
+    phenotype: tuple[str, ...]
+    sub_phenotype: tuple[str, ...]
+    flags: tuple[tuple[str, ...], ...]
+    centroid_y_px: FloatArray | None = None
+    centroid_x_px: FloatArray | None = None
+    raw: Mapping[str, FloatArray] = field(default_factory=dict)
+    compensated: Mapping[str, FloatArray] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.phenotype)
+
+    def rows_of(self, phenotype: str) -> NDArray[np.int64]:
+        """Return the row indices of one phenotype, (k,)."""
+        return np.flatnonzero(np.array(self.phenotype, dtype=object) == phenotype)
+
+
+@dataclass(frozen=True)
+class Crops:
+    """Pictures of a slide's candidates.
+
+    pixels : (c, m, y, x) uint16 grey levels as stored, one crop per candidate and channel; 0
+        beyond the edge of the slide.
+    valid : (c, 4) the box y0, y1, x0, x1 of each crop that lies on the slide.
+    channels : m channel names of the image.
+    pixel_size_um : edge of a pixel.
+    """
+
+    pixels: NDArray[np.uint16]
+    valid: NDArray[np.int64]
+    channels: tuple[str, ...]
+    pixel_size_um: float
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """All that the page shows of one acquisition."""
+
+    acquisition: str
+    result: AcquisitionResult
+    quality: AcquisitionQuality
+    densities: tuple[Density, ...]
+    candidates: Candidates
+    crops: Crops | None = None

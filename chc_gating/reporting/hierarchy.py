@@ -1,0 +1,147 @@
+"""The gating hierarchy as an indented table: populations, then the classes they end in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from chc_gating.model.acquisition import AcquisitionResult, PhenotypeCount, PopulationCount
+from chc_gating.model.gates import CUT_SOURCES, ROOT, Cut, PopulationGate
+
+
+@dataclass(frozen=True)
+class HierarchyRow:
+    """One line: how deep it stands, its events and its share of the line that it belongs to."""
+
+    name: str
+    depth: int
+    rule: str
+    events: int
+    percent_of_parent: float | None
+    invalid_events: int
+    is_class: bool
+
+    @property
+    def bar_percent(self) -> float:
+        """Length of the bar, in percent of the column."""
+        return round(min(100.0, self.percent_of_parent or 0.0), 2)
+
+
+def list_hierarchy(result: AcquisitionResult) -> list[HierarchyRow]:
+    """Return populations below their parents, and the classes below the phenotype population."""
+    rows: list[HierarchyRow] = []
+    named = {population.name for population in result.populations}
+    if ROOT not in named and result.event_count is not None:
+        rows.append(HierarchyRow("all events", 0, "", result.event_count, None, 0, False))
+        rows.extend(_children_of(ROOT, result, depth=1))
+        if result.gates.phenotype == ROOT:
+            rows.extend(_list_classes(result, depth=1))
+        return rows
+    for population in result.populations:
+        if population.parent is None:
+            rows.extend(_branch(population, result, depth=0))
+    return rows
+
+
+def _children_of(parent: str, result: AcquisitionResult, *, depth: int) -> list[HierarchyRow]:
+    children = [p for p in result.populations if (p.parent or ROOT) == parent and p.name != parent]
+    return [row for child in children for row in _branch(child, result, depth=depth)]
+
+
+def _branch(
+    population: PopulationCount, result: AcquisitionResult, *, depth: int
+) -> list[HierarchyRow]:
+    gate = result.gates.populations.get(population.name)
+    own = HierarchyRow(
+        name="all events" if population.name == ROOT else population.name,
+        depth=depth,
+        rule="" if gate is None else describe_gate(gate),
+        events=population.events,
+        percent_of_parent=population.percent_of_parent,
+        invalid_events=population.invalid_events,
+        is_class=False,
+    )
+    classes = (
+        _list_classes(result, depth=depth + 1) if population.name == result.gates.phenotype else []
+    )
+    return [own, *classes, *_children_of(population.name, result, depth=depth + 1)]
+
+
+def _list_classes(result: AcquisitionResult, *, depth: int) -> list[HierarchyRow]:
+    total = result.phenotype_events
+    return [
+        HierarchyRow(
+            name=row.name,
+            depth=depth + is_sub_phenotype(row.name, result.phenotypes),
+            rule=result.gates.phenotypes.get(row.name, ""),
+            events=row.events,
+            percent_of_parent=100 * row.events / total if total else None,
+            invalid_events=0,
+            is_class=True,
+        )
+        for row in result.phenotypes
+    ]
+
+
+def is_sub_phenotype(name: str, phenotypes: Sequence[PhenotypeCount]) -> bool:
+    """Return whether a class is a part of CHC or CTC that the table counts as a whole, too."""
+    names = {p.name for p in phenotypes}
+    return any(name.startswith(f"{whole}_") and whole in names for whole in ("CHC", "CTC"))
+
+
+def describe_gate(gate: PopulationGate) -> str:
+    """Return a gate's rule in one line.
+
+    Examples
+    --------
+    >>> describe_gate(PopulationGate(rectangle={"FSC-A": (30000.0, None)}))
+    'FSC-A from 30,000'
+    """
+    if gate.rectangle is not None:
+        return ", ".join(_bounds(name, *bounds) for name, bounds in gate.rectangle.items())
+    if gate.ratio is not None:
+        top, bottom = gate.ratio.of
+        return _bounds(f"{top} / {bottom}", *gate.ratio.within)
+    if gate.when is not None:
+        return gate.when
+    return gate.kind
+
+
+def _bounds(name: str, low: float | None, high: float | None) -> str:
+    parts = [name]
+    if low is not None:
+        parts.append(f"from {_plain(low)}")
+    if high is not None:
+        parts.append(f"below {_plain(high)}")
+    return " ".join(parts)
+
+
+def _plain(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:g}"
+
+
+def list_plan(result: AcquisitionResult) -> list[tuple[str, str, str]]:
+    """Return (kind, name, rule) of what the panel and the gates ask of a file."""
+    panel, gates = result.panel, result.gates
+    channels = [
+        ("channel", name, " ".join(filter(None, (channel.role, channel.marker))))
+        for name, channel in panel.channels.items()
+    ]
+    populations = [
+        ("gate", name, f"of {gate.parent}: {describe_gate(gate)}")
+        for name, gate in gates.populations.items()
+    ]
+    cuts = [("cut", marker, describe_cut(cut)) for marker, cut in gates.cuts.items()]
+    phenotypes = [("phenotype", name, rule) for name, rule in gates.phenotypes.items()]
+    return [*channels, *populations, *cuts, *phenotypes]
+
+
+def describe_cut(cut: Cut) -> str:
+    """Return a cut as the gates file gives it, in one line."""
+    source = next(name for name in CUT_SOURCES if getattr(cut, name) is not None)
+    text = _plain(cut.fixed) if cut.fixed is not None else f"from the {source} control"
+    if cut.indeterminate is None:
+        return text
+    return f"{text}, indeterminate from {_plain(cut.indeterminate[0])} to " + _plain(
+        cut.indeterminate[1]
+    )

@@ -1,0 +1,77 @@
+"""`chc report-batch`: the tables and the page of a batch, from the counts of its draws."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from chc_gating.batch import layout
+from chc_gating.batch.configuration import load_batch
+from chc_gating.counting.table import counts_to_arrow, render_counts, render_not_counted
+from chc_gating.model.count import DrawCount
+from chc_gating.reporting.batch_page import render_batch_page
+from chc_gating.storage.atomic import replacing_files, write_text
+from chc_gating.storage.provenance import software_version
+from chc_gating.storage.records import read_record
+from chc_gating.storage.tables import write_table
+
+
+@dataclass(frozen=True)
+class BatchReport:
+    """What the closing lines of a run say: counted draws, the others with reasons, the page."""
+
+    draws: int
+    counted: int
+    not_counted: tuple[tuple[str, str], ...]
+    page: Path
+    table: Path
+
+
+def report_batch(
+    config_path: Path, *, results: Path, output: Path, directory: Path = Path()
+) -> BatchReport:
+    """Write counts.tsv, counts.parquet, not_counted.tsv and report.html to ``output``.
+
+    config_path : config.yaml; paths in it are relative to ``directory``.
+    results : the results folder, with ``draws/{draw}/count.json`` of every draw.
+    output : the folder of the batch's results.
+
+    Raises ConfigError for faults of the configuration; ChcError where a draw has no count.json.
+    """
+    batch = load_batch(config_path, directory=directory)
+    draws = [
+        read_record(layout.draw_folder(results, name) / "count.json", DrawCount)
+        for name in batch.draws
+    ]
+    rows = [row for draw in draws for row in draw.rows]
+    page = render_batch_page(
+        draws,
+        links={name: _link_page(results, name, folder=output) for name in batch.draws},
+        version=software_version(),
+        min_donors=batch.settings.min_donors,
+    )
+    with replacing_files(output) as new:
+        write_text(new / "counts.tsv", render_counts(rows))
+        write_table(new / "counts.parquet", counts_to_arrow(rows))
+        write_text(new / "not_counted.tsv", render_not_counted(draws))
+        write_text(new / "report.html", page)
+    return _summarise(draws, output)
+
+
+def _link_page(results: Path, draw: str, *, folder: Path) -> str:
+    """Return the address of a draw's page as seen from the batch's page."""
+    page = layout.draw_folder(results, draw) / "report.html"
+    return quote(Path(os.path.relpath(page, folder)).as_posix())
+
+
+def _summarise(draws: list[DrawCount], folder: Path) -> BatchReport:
+    failed = [draw for draw in draws if draw.status == "not_counted"]
+    return BatchReport(
+        draws=len(draws),
+        counted=len(draws) - len(failed),
+        not_counted=tuple((d.draw["draw"], d.reason or "no reason was recorded") for d in failed),
+        page=folder / "report.html",
+        table=folder / "counts.tsv",
+    )

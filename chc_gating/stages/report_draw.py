@@ -1,0 +1,35 @@
+"""`chc report-draw`: the page of one draw, from what its stages wrote."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from chc_gating.batch import layout
+from chc_gating.batch.configuration import load_batch
+from chc_gating.model.count import DrawCount
+from chc_gating.reporting.draw_page import render_draw_page
+from chc_gating.stages.evidence import read_evidence
+from chc_gating.storage.atomic import write_text
+from chc_gating.storage.records import read_record
+
+
+def report_draw(
+    config_path: Path, *, draw: str, results: Path, output: Path, directory: Path = Path()
+) -> None:
+    """Write the page of one draw from its count.json and its acquisitions' results.
+
+    config_path : config.yaml; paths in it are relative to ``directory``.
+    results : the results folder, with ``draws/{draw}/count.json`` and ``acquisitions/``.
+    output : report.html.
+
+    Raises ConfigError for faults of the configuration and a draw that the sheet does not name;
+    ChcError for a result that is absent or of another version.
+    """
+    batch = load_batch(config_path, directory=directory, only_draw=draw)
+    count = read_record(layout.draw_folder(results, draw) / "count.json", DrawCount)
+    evidence = [
+        read_evidence(layout.acquisition_folder(results, a.acquisition), acquisition=a.acquisition)
+        for a in count.acquisitions
+    ]
+    page = render_draw_page(count, evidence, min_donors=batch.settings.min_donors)
+    write_text(output, page)

@@ -1,0 +1,140 @@
+"""Figures: positions, contrast, choice of crops, and the same bytes each time."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from example import FLOW_GATES, FLOW_PANEL, PLANS, scale_edges
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chc_gating.model.gates import PopulationGate, Ratio
+from chc_gating.reporting.crop_gallery import choose_contrasts, choose_rows, stretch
+from chc_gating.reporting.density_axis import BinAxis
+from chc_gating.reporting.evidence import Candidates
+from chc_gating.reporting.forest import ForestScale
+from chc_gating.reporting.gate_plots import draw_densities
+from chc_gating.reporting.hierarchy import describe_gate, list_hierarchy
+from chc_gating.reporting.time_trace import draw_time_trace
+from chc_gating.stages.evidence import read_evidence
+
+
+def _candidates(chc: int, ctc: int) -> Candidates:
+    number = chc + ctc
+    return Candidates(
+        number=np.arange(number),
+        event=np.arange(number),
+        time_bin=np.zeros(number, np.int64),
+        phenotype=("CHC",) * chc + ("CTC",) * ctc,
+        sub_phenotype=("",) * number,
+        flags=((),) * number,
+    )
+
+
+@given(st.floats(-2000, 300000))
+def test_a_value_lies_in_the_bin_that_counts_it(value: float) -> None:
+    edges = scale_edges(-1000, 262144)
+    place = float(BinAxis(edges).locate(value))
+    clipped = min(max(value, edges[0]), edges[-1])
+    expected = np.searchsorted(edges, clipped, side="right") - 1
+    assert min(max(int(place), 0), 127) in (min(expected, 127), max(min(expected, 127) - 1, 0))
+    assert 0 <= place <= 128
+
+
+@pytest.mark.parametrize("edges", [scale_edges(-1000, 262144), np.linspace(0, 262144, 129)])
+def test_tick_labels_do_not_touch(edges: np.ndarray) -> None:
+    places, labels = BinAxis(edges).choose_ticks()
+    assert len(labels) >= 3
+    assert np.all(np.diff(places) >= 0.11 * 128)
+
+
+def test_forest_places_zero_and_the_top_inside_the_strip() -> None:
+    scale = ForestScale(1000.0)
+    assert 0 < scale.place(0) < scale.place(1) < scale.place(10) < scale.place(1000) < 100
+
+
+def test_crops_of_all_candidates_are_shown_where_they_fit() -> None:
+    assert choose_rows(_candidates(3, 2), 50) == [3, 4, 0, 1, 2]
+
+
+def test_crops_are_chosen_evenly_and_from_both_phenotypes() -> None:
+    rows = choose_rows(_candidates(1000, 4), 50)
+    assert len(rows) == 50
+    assert rows[:4] == [1000, 1001, 1002, 1003]
+    assert rows[4] == 0
+    assert rows[-1] == 999
+    assert choose_rows(_candidates(0, 70), 50)[-1] == 69
+    assert len(choose_rows(_candidates(100, 100), 50)) == 50
+
+
+def test_contrast_is_one_per_channel_and_never_below_twice_the_cut(example_batch: Path) -> None:
+    folder = example_batch / "results" / "acquisitions" / "P02-T2-S"
+    evidence = read_evidence(folder, acquisition="P02-T2-S")
+    assert evidence.crops is not None
+    dark = evidence.crops.pixels.copy()
+    dark[:, 1] = 300
+    crops = type(evidence.crops)(**{**vars(evidence.crops), "pixels": dark})
+    contrasts = choose_contrasts(crops, evidence.result)
+    assert [c.label for c in contrasts] == ["DAPI", "CD45", "EPCAM", "CK"]
+    # CD45 is 300 everywhere and its band ends at 1,400
+    assert (contrasts[1].low, contrasts[1].high) == (300.0, 3100.0)
+
+
+def test_stretch_maps_black_and_white_to_the_ends() -> None:
+    shown = stretch(np.array([[0.0, 100.0], [350.0, 900.0]]), 100, 600)
+    assert shown.tolist() == [[0, 0], [132, 255]]
+
+
+def test_hierarchy_ends_in_the_classes_of_the_phenotype_population(example_batch: Path) -> None:
+    folder = example_batch / "results" / "acquisitions" / "P01-T1-A"
+    rows = list_hierarchy(read_evidence(folder, acquisition="P01-T1-A").result)
+    depths = {row.name: row.depth for row in rows}
+    assert [depths[n] for n in ("all events", "intact", "singlet", "viable")] == [0, 1, 2, 3]
+    assert (depths["CHC"], depths["CHC_EPCAM"], depths["leukocyte"]) == (4, 5, 4)
+
+
+def test_gates_are_described_by_their_bounds() -> None:
+    ratio = PopulationGate(ratio=Ratio(of=("FSC-A", "FSC-H"), within=(0.9, None)))
+    assert describe_gate(ratio) == "FSC-A / FSC-H from 0.9"
+    assert describe_gate(FLOW_GATES.populations["viable"]) == "VIA-"
+
+
+def test_gates_are_drawn_over_their_parent_only(example_batch: Path) -> None:
+    folder = example_batch / "results" / "acquisitions" / "P01-T1-A"
+    pictures = draw_densities(read_evidence(folder, acquisition="P01-T1-A"), identifier="x")
+    gated = [p.title for p in pictures if "Green: gate" in p.caption]
+    assert gated == ["all events", "intact"]
+    assert all("12 CHC and 3 CTC on top" in p.alt for p in pictures)
+    assert {n for n in FLOW_PANEL.channels if n in pictures[0].svg} == {"FSC-A", "SSC-A"}
+
+
+def test_time_trace_counts_unstable_bins_and_candidates(example_batch: Path) -> None:
+    folder = example_batch / "results" / "acquisitions" / "P01-T1-A"
+    picture = draw_time_trace(read_evidence(folder, acquisition="P01-T1-A"), identifier="t")
+    assert picture is not None
+    assert picture.caption == (
+        "4 of 48 bins are unstable (shaded). Ticks: upper row 12 CHC, lower row 3 CTC."
+    )
+
+
+def test_pages_are_the_same_bytes_in_another_process(
+    example_batch: Path, pages: dict[str, str], tmp_path: Path
+) -> None:
+    code = (
+        "import sys; from pathlib import Path\n"
+        "from chc_gating.stages.report_draw import report_draw\n"
+        "batch, out = Path(sys.argv[1]), Path(sys.argv[2])\n"
+        "report_draw(batch / 'config/config.yaml', draw='P02-T2', results=batch / 'results',"
+        " output=out, directory=batch)\n"
+    )
+    output = tmp_path / "again.html"
+    environment = {"PYTHONHASHSEED": "7", "MPLBACKEND": "agg", "MPLCONFIGDIR": str(tmp_path)}
+    subprocess.run(
+        [sys.executable, "-c", code, str(example_batch), str(output)], check=True, env=environment
+    )
+    assert output.read_text(encoding="utf-8") == pages["P02-T2"]
+    assert PLANS[4].draw == "P02-T2"
