@@ -1,0 +1,1 @@
+"""Slide images to cells: read, segment, measure, crop."""

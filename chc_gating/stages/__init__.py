@@ -1,0 +1,1 @@
+"""One module per subcommand: read, call the rooms below, write."""

@@ -1,0 +1,217 @@
+"""The result folder of one acquisition, from a tube or from a slide, whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from chc_gating.model.acquisition import (
+    AcquisitionQuality,
+    AcquisitionResult,
+    AppliedSpillover,
+    ChannelQuality,
+    FlowFacts,
+    InputFile,
+    PhenotypeCount,
+    PopulationCount,
+    SlideFacts,
+    TimeBin,
+)
+from chc_gating.model.flags import event_flag_names
+from chc_gating.storage.densities import write_densities
+from chc_gating.storage.provenance import software_version
+from chc_gating.storage.records import write_record
+from chc_gating.storage.tables import write_table
+
+if TYPE_CHECKING:
+    import pyarrow
+
+    from chc_gating.gating.result import GatingResult
+    from chc_gating.model.gates import Gates
+    from chc_gating.model.panel import Panel
+
+Parameter = str | int | float | bool | None
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What an acquisition's result was made from."""
+
+    panel: Panel
+    gates: Gates
+    inputs: tuple[InputFile, ...]
+    parameters: Mapping[str, Parameter] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What the front end adds to a gating result: facts, repairs and flags of the whole."""
+
+    spillover: AppliedSpillover | None = None
+    flow: FlowFacts | None = None
+    slide: SlideFacts | None = None
+    repairs: Sequence[str] = ()
+    time_bins: Sequence[TimeBin] = ()
+    notes: Sequence[str] = ()
+    draw_flags: Sequence[str] = ()
+
+
+def describe_result(result: GatingResult, origin: Origin, measured: Measured) -> AcquisitionResult:
+    """Return populations.json of a gated acquisition; without cuts it is not counted."""
+    has_cuts = bool(origin.gates.phenotypes)
+    return AcquisitionResult(
+        software_version=software_version(),
+        inputs=origin.inputs,
+        parameters=origin.parameters,
+        status="counted" if has_cuts else "not_counted",
+        reason=None if has_cuts else f"no cuts: gates {origin.gates.name} names no phenotypes",
+        modality=origin.panel.modality,
+        panel=origin.panel,
+        gates=origin.gates,
+        event_count=result.event_count,
+        populations=_describe_populations(result),
+        phenotypes=_describe_phenotypes(result) if has_cuts else (),
+        flags=result.flag_counts,
+        draw_flags=tuple(sorted(set(measured.draw_flags))),
+        nucleated_events=result.nucleated_events,
+        phenotype_events=result.phenotype_events,
+        bead_events=result.bead_events,
+        cuts=result.cuts,
+        spillover=measured.spillover,
+        flow=measured.flow,
+        slide=measured.slide,
+        repairs=tuple(measured.repairs),
+    )
+
+
+def _describe_populations(result: GatingResult) -> tuple[PopulationCount, ...]:
+    events = dict(zip(result.population_names, result.population_counts.tolist(), strict=True))
+    described = []
+    for name, parent, invalid in zip(
+        result.population_names,
+        result.population_parents,
+        result.population_invalid.tolist(),
+        strict=True,
+    ):
+        of_parent = result.event_count if parent is None else events[parent]
+        described.append(
+            PopulationCount(
+                name=name,
+                parent=parent,
+                events=events[name],
+                percent_of_parent=100.0 * events[name] / of_parent if of_parent else None,
+                invalid_events=invalid,
+            )
+        )
+    return tuple(described)
+
+
+def _describe_phenotypes(result: GatingResult) -> tuple[PhenotypeCount, ...]:
+    return tuple(
+        PhenotypeCount(name=name, events=n, low_cut=low, high_cut=high, without_saturated=clean)
+        for name, n, low, high, clean in zip(
+            result.class_names,
+            result.class_counts.tolist(),
+            result.class_low_cut.tolist(),
+            result.class_high_cut.tolist(),
+            result.class_without_saturated.tolist(),
+            strict=True,
+        )
+    )
+
+
+def describe_quality(result: GatingResult, measured: Measured) -> AcquisitionQuality:
+    """Return quality.json of a gated acquisition."""
+    return AcquisitionQuality(
+        software_version=software_version(),
+        status="counted",
+        event_count=result.event_count,
+        time_bins=tuple(measured.time_bins),
+        channels=tuple(
+            ChannelQuality(channel=name, saturated=high, at_lower_margin=low, nonfinite=nonfinite)
+            for name, high, low, nonfinite in zip(
+                result.channels,
+                result.channel_saturated.tolist(),
+                result.channel_at_lower_margin.tolist(),
+                result.channel_nonfinite.tolist(),
+                strict=True,
+            )
+        ),
+        notes=tuple(measured.notes),
+    )
+
+
+def candidates_table(
+    result: GatingResult, *, positions: Mapping[str, np.ndarray] | None = None
+) -> pyarrow.Table:
+    """Return candidates.parquet: one row per CHC or CTC candidate, all channels.
+
+    ``positions`` adds columns of a slide, (c,) each, in the order of the candidates.
+    """
+    import pyarrow
+
+    found = result.candidates
+    columns: dict[str, object] = {
+        "candidate": np.arange(len(found.event_id), dtype=np.int64),
+        "event": found.event_id.astype(np.int64),
+        "time_bin": found.bin.astype(np.int32),
+        "phenotype": pyarrow.array(list(found.phenotype), pyarrow.string()),
+        "sub_phenotype": pyarrow.array(list(found.sub_phenotype), pyarrow.string()),
+        "flags": pyarrow.array(
+            [";".join(event_flag_names(int(bits))) for bits in found.flags], pyarrow.string()
+        ),
+    }
+    columns.update(positions or {})
+    for i, name in enumerate(result.channels):
+        columns[f"raw:{name}"] = np.ascontiguousarray(found.raw[:, i])
+        columns[f"compensated:{name}"] = np.ascontiguousarray(found.compensated[:, i])
+    return pyarrow.table(columns)
+
+
+def empty_candidates_table() -> pyarrow.Table:
+    """Return a candidates table of an acquisition that could not be measured."""
+    import pyarrow
+
+    return pyarrow.table(
+        {
+            "candidate": pyarrow.array([], pyarrow.int64()),
+            "event": pyarrow.array([], pyarrow.int64()),
+            "time_bin": pyarrow.array([], pyarrow.int32()),
+            "phenotype": pyarrow.array([], pyarrow.string()),
+            "sub_phenotype": pyarrow.array([], pyarrow.string()),
+            "flags": pyarrow.array([], pyarrow.string()),
+        }
+    )
+
+
+def write_gated(folder: Path, *, result: GatingResult, origin: Origin, measured: Measured) -> None:
+    """Write the four files that every gated acquisition has into ``folder``."""
+    write_record(folder / "populations.json", describe_result(result, origin, measured))
+    write_record(folder / "quality.json", describe_quality(result, measured))
+    write_densities(folder / "densities.npz", result.densities)
+
+
+def write_not_counted(folder: Path, *, origin: Origin, reason: str) -> None:
+    """Write the four files of an acquisition that could not be measured, with its reason."""
+    version = software_version()
+    write_record(
+        folder / "populations.json",
+        AcquisitionResult(
+            software_version=version,
+            inputs=origin.inputs,
+            parameters=origin.parameters,
+            status="not_counted",
+            reason=reason,
+            modality=origin.panel.modality,
+            panel=origin.panel,
+            gates=origin.gates,
+        ),
+    )
+    quality = AcquisitionQuality(software_version=version, status="not_counted", reason=reason)
+    write_record(folder / "quality.json", quality)
+    write_densities(folder / "densities.npz", ())
+    write_table(folder / "candidates.parquet", empty_candidates_table())

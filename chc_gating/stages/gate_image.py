@@ -1,0 +1,187 @@
+"""`chc gate-image`: the measured cells of a slide, through the same gate plan as a tube."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chc_gating.batch.gates import load_gates
+from chc_gating.batch.panels import load_panel
+from chc_gating.errors import RawFileError
+from chc_gating.gating.compile import compile_gates
+from chc_gating.gating.result import GatingResult
+from chc_gating.gating.run import run_plan
+from chc_gating.imaging.cells import CellStream, cell_stream
+from chc_gating.imaging.crops import write_crops, write_no_crops
+from chc_gating.imaging.records import Measurement
+from chc_gating.imaging.slide import open_slide
+from chc_gating.model.events import EventStream
+from chc_gating.model.flags import event_flag_bit, event_flag_names
+from chc_gating.model.panel import Panel
+from chc_gating.model.spillover import Spillover
+from chc_gating.stages.acquisition import (
+    Measured,
+    Origin,
+    candidates_table,
+    write_gated,
+    write_not_counted,
+)
+from chc_gating.stages.spillover import describe_spillover, resolve_spillover
+from chc_gating.storage.atomic import replacing_files
+from chc_gating.storage.provenance import describe_input
+from chc_gating.storage.records import read_record
+from chc_gating.storage.tables import write_table
+
+if TYPE_CHECKING:
+    import pyarrow
+
+
+def gate_image(
+    measured: Path,
+    *,
+    slide: Path,
+    panel: Path,
+    gates: Path,
+    output: Path,
+    spillover: Path | None = None,
+    threads: int = 1,
+    record_faults: bool = False,
+) -> None:
+    """Give every measured cell its class, and write candidates with crops of the slide.
+
+    ``measured`` is the folder that `chc measure` wrote; the image of the file and its pixel size
+    are those that it was measured with. A slide that could not be measured is passed on as not
+    counted. Raises ConfigError for faults of panel and gates; RawFileError where the slide can
+    no longer be read, unless ``record_faults`` makes that a result.
+    """
+    the_panel = load_panel(panel)
+    measurement = read_record(measured / "measurement.json", Measurement)
+    origin = Origin(
+        panel=the_panel,
+        gates=load_gates(gates, panel=the_panel),
+        inputs=(
+            *measurement.inputs,
+            describe_input("gates", gates),
+            *([describe_input("spillover", spillover)] if spillover else []),
+        ),
+        parameters=measurement.parameters,
+    )
+    with replacing_files(output) as folder:
+        if measurement.status != "counted":
+            reason = measurement.reason or "the slide was not measured"
+            _write_nothing(folder, origin, reason=reason)
+            return
+        try:
+            cells = cell_stream(measured / "measurements.parquet", the_panel)
+            found = resolve_spillover(
+                the_panel, table=spillover, keywords={}, channels=(), labels=()
+            )
+            result = _gate(cells, origin, spillover=found, threads=threads)
+            _write_crops(folder, slide, result, cells, measurement=measurement, panel=the_panel)
+        except RawFileError as error:
+            if not record_faults:
+                raise
+            _write_nothing(folder, origin, reason=str(error))
+            return
+        facts = Measured(
+            spillover=None if found is None else describe_spillover(found),
+            slide=measurement.slide,
+            repairs=measurement.repairs,
+        )
+        write_gated(folder, result=result, origin=origin, measured=facts)
+        _write_tables(folder, result, cells)
+
+
+def _gate(
+    cells: CellStream, origin: Origin, *, spillover: Spillover | None, threads: int
+) -> GatingResult:
+    stream = replace(cells.stream, event_flags=_flag_cells(cells, origin.panel))
+    plan = compile_gates(
+        origin.panel,
+        origin.gates,
+        channels=stream.channels,
+        labels=stream.labels,
+        spillover=spillover,
+    )
+    return run_plan(stream, plan, threads=threads, keep_events=True)
+
+
+def _flag_cells(cells: CellStream, panel: Panel) -> NDArray[np.uint32]:
+    """Return the cells' flags, with `saturated` where a marker holds saturated pixels."""
+    markers = [cells.stream.channels.index(channel) for channel in panel.markers.values()]
+    saturated = cells.saturated[:, markers].any(axis=1)
+    return cells.flags | np.where(saturated, event_flag_bit("saturated"), np.uint32(0))
+
+
+def _write_crops(
+    folder: Path,
+    slide: Path,
+    result: GatingResult,
+    cells: CellStream,
+    *,
+    measurement: Measurement,
+    panel: Panel,
+) -> None:
+    pixel_size_um = None if measurement.slide is None else measurement.slide.pixel_size_um
+    found = result.candidates
+    with open_slide(
+        slide,
+        image=measurement.image,
+        pixel_size_um=pixel_size_um,
+        channel_names=panel.channel_names,
+    ) as opened:
+        write_crops(
+            opened,
+            cells.centroids_px[found.event_index],
+            candidate_ids=found.event_id.tolist(),
+            output=folder,
+        )
+
+
+def _write_tables(folder: Path, result: GatingResult, cells: CellStream) -> None:
+    centroids = cells.centroids_px[result.candidates.event_index]
+    positions = {"centroid_y_px": centroids[:, 0], "centroid_x_px": centroids[:, 1]}
+    write_table(folder / "candidates.parquet", candidates_table(result, positions=positions))
+    write_table(folder / "cells.parquet", _cells_table(result, cells))
+
+
+def _cells_table(result: GatingResult, cells: CellStream) -> pyarrow.Table:
+    """Return cells.parquet: one row per cell; an empty phenotype is outside its population."""
+    import pyarrow
+
+    names = np.array(["", *result.leaf_names[1:]])
+    return pyarrow.table(
+        {
+            "id": _ids(cells.stream),
+            "centroid_y_px": cells.centroids_px[:, 0],
+            "centroid_x_px": cells.centroids_px[:, 1],
+            "phenotype": pyarrow.array(names[result.event_class].tolist(), pyarrow.string()),
+            "flags": pyarrow.array(
+                [";".join(event_flag_names(int(bits))) for bits in _flags(result)],
+                pyarrow.string(),
+            ),
+        }
+    )
+
+
+def _ids(stream: EventStream) -> NDArray[np.int64]:
+    return np.arange(stream.event_count) if stream.event_ids is None else stream.event_ids
+
+
+def _flags(result: GatingResult) -> NDArray[np.uint32]:
+    return np.empty(0, np.uint32) if result.event_flags is None else result.event_flags
+
+
+def _write_nothing(folder: Path, origin: Origin, *, reason: str) -> None:
+    import pyarrow
+
+    write_not_counted(folder, origin=origin, reason=reason)
+    write_no_crops(folder)
+    columns = {"id": pyarrow.int64(), "centroid_y_px": pyarrow.float64()}
+    columns |= {"centroid_x_px": pyarrow.float64(), "phenotype": pyarrow.string()}
+    schema = pyarrow.schema({**columns, "flags": pyarrow.string()})
+    write_table(folder / "cells.parquet", schema.empty_table())

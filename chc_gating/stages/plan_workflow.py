@@ -1,0 +1,239 @@
+"""What the Snakefile asks of a batch: files, options and parameters of every job.
+
+Everything here is plain text and paths, so that it can be tested without Snakemake, and
+nothing heavy is imported, since Snakemake parses the Snakefile at every start and in every
+submitted job.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from chc_gating.batch import layout
+from chc_gating.batch.configuration import Batch, load_batch
+from chc_gating.counting.recovery_sources import recovery_draws, recovery_sources
+from chc_gating.errors import ChcError
+
+DEFAULT_CONFIG = "config/config.yaml"
+SPILLOVER_WORDS = ("keyword", "controls", "none")
+
+
+class Wildcards(Protocol):
+    """The wildcards of a job, as Snakemake hands them to an input function."""
+
+    acquisition: str
+    draw: str
+    panel: str
+
+
+def plan_workflow(
+    *, configfiles: Sequence[str | Path], overrides: Mapping[str, object]
+) -> WorkflowPlan:
+    """Load the batch for a run of Snakemake; on faults print them all and exit with code 2.
+
+    ``configfiles`` are the files of ``--configfile`` (the last one is the batch's), and
+    ``overrides`` what was given with ``--config``, which is refused: the stages read the file.
+    """
+    try:
+        if overrides:
+            raise ChcError(
+                f"--config {', '.join(overrides)}: settings are changed in the configuration file, "
+                "so that every result says what made it; edit it, or name another with --configfile"
+            )
+        path = Path(configfiles[-1]) if configfiles else Path(DEFAULT_CONFIG)
+        return WorkflowPlan(path, load_batch(path))
+    except ChcError as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)
+
+
+def _one_of(ids: Iterable[str]) -> str:
+    """Return a pattern that matches one of the ids; one that matches nothing for no ids."""
+    return "|".join(re.escape(name) for name in sorted(ids)) or "(?!)"
+
+
+@dataclass(frozen=True)
+class WorkflowPlan:
+    """A batch as the rules see it; every method takes the wildcards of a job."""
+
+    config_path: Path
+    batch: Batch
+
+    @property
+    def results(self) -> str:
+        """The folder of results."""
+        return self.batch.results_folder.as_posix()
+
+    def shell_prefix(self, *, basedir: str | Path, conda: bool) -> str:
+        """Return shell text that defines `chc`: the interpreter of this run, this checkout.
+
+        Under ``--sdm conda`` it is the environment's own ``python``. The checkout comes first
+        on PYTHONPATH, so that the rules and the package are always of one version. Braces are
+        doubled because Snakemake formats the prefix.
+        """
+        python = "python" if conda else shlex.quote(sys.executable)
+        checkout = shlex.quote(str(basedir))
+        prefix = (
+            "set -euo pipefail; "
+            f"chc() {{ PYTHONPATH={checkout}${{PYTHONPATH:+:$PYTHONPATH}} {python} "
+            '-m chc_gating.cli "$@"; }; '
+        )
+        return prefix.replace("{", "{{").replace("}", "}}")
+
+    @property
+    def draw_pattern(self) -> str:
+        """A pattern that matches the ids of this batch's draws only."""
+        return _one_of(self.batch.draws)
+
+    @property
+    def flow_pattern(self) -> str:
+        """A pattern that matches the ids of FCS acquisitions only."""
+        return self._pattern_of("flow")
+
+    @property
+    def image_pattern(self) -> str:
+        """A pattern that matches the ids of slides only."""
+        return self._pattern_of("image")
+
+    def _pattern_of(self, modality: str) -> str:
+        rows = self.batch.acquisitions
+        return _one_of(name for name, row in rows.items() if row.modality == modality)
+
+    def raw_file(self, wildcards: Wildcards) -> str:
+        """Return the raw file of an acquisition, whether it exists or not."""
+        return self.batch.acquisitions[wildcards.acquisition].file
+
+    def existing_raw_file(self, wildcards: Wildcards) -> list[str]:
+        """Return the raw file if it exists: a missing one is a result, not a failed run."""
+        path = self.raw_file(wildcards)
+        return [path] if Path(path).is_file() else []
+
+    def panel_file(self, wildcards: Wildcards) -> str:
+        """Return the panel file of an acquisition."""
+        name = self.batch.acquisitions[wildcards.acquisition].panel
+        return (self.batch.panels_folder / f"{name}.yaml").as_posix()
+
+    def panel_file_of_panel(self, wildcards: Wildcards) -> str:
+        """Return the file of the panel that the wildcard names."""
+        return (self.batch.panels_folder / f"{wildcards.panel}.yaml").as_posix()
+
+    def gates_file(self, wildcards: Wildcards) -> str:
+        """Return the gates file of an acquisition."""
+        name = self.batch.acquisitions[wildcards.acquisition].gates
+        return (self.batch.gates_folder / f"{name}.yaml").as_posix()
+
+    def acquisition_folder(self, wildcards: Wildcards) -> str:
+        """Return the folder of an acquisition's results."""
+        root = self.batch.results_folder
+        return layout.acquisition_folder(root, wildcards.acquisition).as_posix()
+
+    def spillover_table(self, wildcards: Wildcards) -> str:
+        """Return the table that a panel takes its spillover from."""
+        return self.batch.panels[wildcards.panel].spillover
+
+    def spillover_files(self, wildcards: Wildcards) -> list[str]:
+        """Return the spillover result that an acquisition needs: none unless from a table."""
+        name = self.batch.acquisitions[wildcards.acquisition].panel
+        if self.batch.panels[name].spillover in SPILLOVER_WORDS:
+            return []
+        return [layout.spillover_file(self.batch.results_folder, name).as_posix()]
+
+    def _spillover_option(self, wildcards: Wildcards) -> list[str]:
+        return [word for path in self.spillover_files(wildcards) for word in ("--spillover", path)]
+
+    def gate_flow_options(self, wildcards: Wildcards) -> str:
+        """Return the options of `chc gate-flow` that come from the acquisition's row."""
+        row = self.batch.acquisitions[wildcards.acquisition]
+        words = self._spillover_option(wildcards)
+        if row.bead_population is not None:
+            words += ["--bead-population", row.bead_population]
+        return shlex.join(words)
+
+    def segment_options(self, wildcards: Wildcards) -> str:
+        """Return the options that say how to open a slide: its index and pixel size."""
+        row = self.batch.acquisitions[wildcards.acquisition]
+        words = ["--image", str(row.image)]
+        if row.pixel_size_um is not None:
+            words += ["--pixel-size-um", repr(row.pixel_size_um)]
+        return shlex.join(words)
+
+    @property
+    def measure_options(self) -> str:
+        """The options of `chc measure` that come from the settings."""
+        return shlex.join(["--ring-um", repr(self.batch.settings.ring_um)])
+
+    def gate_image_options(self, wildcards: Wildcards) -> str:
+        """Return the options of `chc gate-image`."""
+        return shlex.join(self._spillover_option(wildcards))
+
+    def _acquisition_results(self, names: Iterable[str], file: str) -> list[str]:
+        root = self.batch.results_folder
+        return [(layout.acquisition_folder(root, name) / file).as_posix() for name in names]
+
+    def _acquisitions_of(self, draw: str) -> list[str]:
+        return [row.acquisition for row in self.batch.acquisitions_of(draw)]
+
+    def count_inputs(self, wildcards: Wildcards) -> list[str]:
+        """Return the results that a draw is counted from, its recovery's draws included."""
+        own = self._acquisitions_of(wildcards.draw)
+        spikes = recovery_sources(self.batch, wildcards.draw)
+        return self._acquisition_results(dict.fromkeys([*own, *spikes]), "populations.json")
+
+    def report_inputs(self, wildcards: Wildcards) -> list[str]:
+        """Return the results that a draw's page shows."""
+        paths: list[str] = []
+        for row in self.batch.acquisitions_of(wildcards.draw):
+            files = layout.FLOW_FILES if row.modality == "flow" else layout.IMAGE_FILES
+            for file in files:
+                paths += self._acquisition_results([row.acquisition], file)
+        return paths
+
+    def draw_rows(self, wildcards: Wildcards) -> str:
+        """Return all that a draw's count depends on beside its files, as one text.
+
+        It is a param and no input: an edited row re-runs its own draw only.
+        """
+        draws = (wildcards.draw, *recovery_draws(self.batch, wildcards.draw))
+        facts = {
+            "acquisitions": {
+                row.acquisition: self.batch.row_params(row.acquisition)
+                for draw in draws
+                for row in self.batch.acquisitions_of(draw)
+            },
+            "draws": {draw: self.batch.draw_params(draw) for draw in draws},
+            "settings": self.batch.settings.model_dump(mode="json"),
+        }
+        return json.dumps(facts, sort_keys=True)
+
+    def _draw_results(self, file: str) -> list[str]:
+        root = self.batch.results_folder
+        return [(layout.draw_folder(root, name) / file).as_posix() for name in self.batch.draws]
+
+    def all_counts(self, _wildcards: Wildcards) -> list[str]:
+        """Return the count of every draw of the batch."""
+        return self._draw_results("count.json")
+
+    def all_pages(self, _wildcards: Wildcards) -> list[str]:
+        """Return the page of every draw of the batch."""
+        return self._draw_results("report.html")
+
+    def targets(self, _wildcards: Wildcards) -> list[str]:
+        """Return what a run makes; with ``strict`` also the check that all draws counted."""
+        folder = layout.batch_folder(self.batch.results_folder)
+        names = [*layout.BATCH_TABLES, "report.html"]
+        if self.batch.settings.strict:
+            names.append("strict.json")
+        return [(folder / name).as_posix() for name in names]
+
+    def closing_lines(self) -> str:
+        """Return what a person wants to know when a run ends."""
+        from chc_gating.stages.summarise import summarise
+
+        return summarise(self.batch)

@@ -1,0 +1,92 @@
+rule segment:
+    input:
+        raw=PLAN.existing_raw_file,
+        panel=PLAN.panel_file,
+    output:
+        multiext(f"{RESULTS}/acquisitions/{{acquisition}}/", *layout.SEGMENT_FILES),
+    log:
+        "logs/acquisitions/{acquisition}/segment.log",
+    benchmark:
+        "benchmarks/acquisitions/{acquisition}/segment.tsv"
+    wildcard_constraints:
+        acquisition=PLAN.image_pattern,
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=240,
+    params:
+        raw=PLAN.raw_file,
+        options=PLAN.segment_options,
+        folder=PLAN.acquisition_folder,
+        version=__version__,
+    shell:
+        "chc segment {params.raw:q} --panel {input.panel:q} {params.options}"
+        " --output {params.folder:q} --threads {threads} --record-faults 2> {log:q}"
+
+
+rule measure:
+    input:
+        raw=PLAN.existing_raw_file,
+        panel=PLAN.panel_file,
+        labels=multiext(
+            f"{RESULTS}/acquisitions/{{acquisition}}/", *layout.SEGMENT_FILES
+        ),
+    output:
+        multiext(f"{RESULTS}/acquisitions/{{acquisition}}/", *layout.MEASURE_FILES),
+    log:
+        "logs/acquisitions/{acquisition}/measure.log",
+    benchmark:
+        "benchmarks/acquisitions/{acquisition}/measure.tsv"
+    wildcard_constraints:
+        acquisition=PLAN.image_pattern,
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=240,
+    params:
+        raw=PLAN.raw_file,
+        options=PLAN.measure_options,
+        folder=PLAN.acquisition_folder,
+        version=__version__,
+    shell:
+        "chc measure {params.raw:q} --panel {input.panel:q} --labels {params.folder:q}"
+        " {params.options} --output {params.folder:q} --threads {threads}"
+        " --record-faults 2> {log:q}"
+
+
+rule gate_image:
+    input:
+        raw=PLAN.existing_raw_file,
+        panel=PLAN.panel_file,
+        gates=PLAN.gates_file,
+        spillover=PLAN.spillover_files,
+        measured=multiext(
+            f"{RESULTS}/acquisitions/{{acquisition}}/", *layout.MEASURE_FILES
+        ),
+    output:
+        multiext(f"{RESULTS}/acquisitions/{{acquisition}}/", *layout.IMAGE_FILES),
+    log:
+        "logs/acquisitions/{acquisition}/gate-image.log",
+    benchmark:
+        "benchmarks/acquisitions/{acquisition}/gate-image.tsv"
+    wildcard_constraints:
+        acquisition=PLAN.image_pattern,
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        raw=PLAN.raw_file,
+        options=PLAN.gate_image_options,
+        folder=PLAN.acquisition_folder,
+        version=__version__,
+    shell:
+        "chc gate-image {params.folder:q} --slide {params.raw:q} --panel {input.panel:q}"
+        " --gates {input.gates:q} {params.options} --output {params.folder:q}"
+        " --threads {threads} --record-faults 2> {log:q}"
