@@ -7,7 +7,7 @@ import re
 
 # Longer digit strings are no offset or count of any file, and Python refuses to convert
 # strings of thousands of digits.
-_INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
+_INTEGER = re.compile(r"[+-]?0{0,60}[0-9]{1,18}")
 _NUMBER = re.compile(r"[+-]?([0-9]{1,40}\.?[0-9]{0,40}|\.[0-9]{1,40})([eE][+-]?[0-9]{1,4})?")
 
 

@@ -7,12 +7,14 @@ from pathlib import Path
 from chc_gating.batch.gates import load_gates
 from chc_gating.batch.panels import load_panel
 from chc_gating.errors import RawFileError
-from chc_gating.flow.fcs import open_fcs
+from chc_gating.flow.fcs import FcsFile, open_fcs
 from chc_gating.flow.quality import assess_time, describe_stability
 from chc_gating.flow.volume import read_flow_facts
 from chc_gating.gating.compile import compile_gates
+from chc_gating.gating.plan import GatePlan
 from chc_gating.gating.result import GatingResult
 from chc_gating.gating.run import run_plan
+from chc_gating.model.spillover import Spillover
 from chc_gating.stages.acquisition import (
     Measured,
     Origin,
@@ -79,6 +81,26 @@ def _gate(
     threads: int,
 ) -> tuple[GatingResult, Measured]:
     fcs = open_fcs(file)
+    try:
+        plan, found = _compile(fcs, origin, spillover=spillover, bead_population=bead_population)
+    except RawFileError as error:
+        raise RawFileError(f"{file}: {error}") from None
+    result = run_plan(fcs.event_stream(), plan, threads=threads)
+    bins = assess_time(result)
+    measured = Measured(
+        spillover=None if found is None else describe_spillover(found),
+        flow=read_flow_facts(fcs),
+        repairs=fcs.repairs,
+        time_bins=bins,
+        notes=describe_stability(bins),
+        draw_flags=["time_unstable"] if any(b.unstable for b in bins) else [],
+    )
+    return result, measured
+
+
+def _compile(
+    fcs: FcsFile, origin: Origin, *, spillover: Path | None, bead_population: str | None
+) -> tuple[GatePlan, Spillover | None]:
     found = resolve_spillover(
         origin.panel,
         table=spillover,
@@ -94,15 +116,4 @@ def _gate(
         spillover=found,
         bead_population=bead_population,
     )
-    result = run_plan(fcs.event_stream(), plan, threads=threads)
-    facts = read_flow_facts(fcs)
-    bins = assess_time(result)
-    measured = Measured(
-        spillover=None if found is None else describe_spillover(found),
-        flow=facts,
-        repairs=fcs.repairs,
-        time_bins=bins,
-        notes=describe_stability(bins),
-        draw_flags=["time_unstable"] if any(b.unstable for b in bins) else [],
-    )
-    return result, measured
+    return plan, found

@@ -1,0 +1,179 @@
+"""The recipe of a simulated batch: which files, with how many cells of which kind."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from chc_gating.model.record import Identifier, Record
+
+PlantedKind = Literal[
+    "CHC_EPCAM",
+    "CHC_CK",
+    "CHC_EPCAM_CK",
+    "CTC_EPCAM",
+    "CTC_CK",
+    "CTC_EPCAM_CK",
+    "dim_hybrid",
+    "dead_tumour",
+    "hybrid_like_doublet",
+    "nonfinite",
+]
+"""Rare events that a recipe plants by number.
+
+``dim_hybrid`` has CD45 in the indeterminate band; ``dead_tumour`` stains like a hybrid but takes
+up the viability dye; ``hybrid_like_doublet`` is a leukocyte stuck to a tumour cell; ``nonfinite``
+is a hybrid whose CD45 value is NaN or infinite in the file.
+"""
+
+BulkKind = Literal[
+    "lymphocyte", "monocyte", "granulocyte", "dead", "debris", "leukocyte_doublet", "bead"
+]
+"""Events that fill the rest of a flow file, by share."""
+
+SlideKind = Literal[
+    "CHC_EPCAM",
+    "CHC_CK",
+    "CHC_EPCAM_CK",
+    "CTC_EPCAM",
+    "CTC_CK",
+    "CTC_EPCAM_CK",
+    "dim_hybrid",
+]
+
+PBMC: Mapping[BulkKind, float] = {
+    "lymphocyte": 0.70,
+    "monocyte": 0.18,
+    "granulocyte": 0.02,
+    "dead": 0.03,
+    "debris": 0.06,
+    "leukocyte_doublet": 0.01,
+}
+"""What is left of blood after a density gradient."""
+
+
+class RandomNumber(Record):
+    """A planted number drawn from a negative binomial: variance mean + dispersion * mean^2."""
+
+    mean: float = Field(ge=0)
+    dispersion: float = Field(default=0.0, ge=0)
+
+
+Planted = Annotated[int, Field(ge=0)] | RandomNumber
+
+
+class Burst(Record):
+    """A stretch of the file, as shares of its events, whose event rate is ``factor`` times."""
+
+    start: float = Field(ge=0, lt=1)
+    end: float = Field(gt=0, le=1)
+    factor: float = Field(gt=0)
+
+
+class SimulatedFile(Record):
+    """What both modalities share. ``file`` is relative to the output folder."""
+
+    file: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._ -]*$")
+    patient: Identifier
+    panel: Identifier
+    gates: Identifier
+
+
+class FlowFile(SimulatedFile):
+    """A simulated FCS file.
+
+    events : all events of the file, planted ones included.
+    planted : rare kinds by number. composition : shares of the bulk kinds (they are normalised).
+    rate_per_s, flow_rate_ul_per_min : give the time of each event and $VOL.
+    volume_keyword : whether the file says $VOL (nanolitres).
+    abort_fraction, lost_fraction : $ABRT and $LOST over events; blank leaves both out.
+    bead_population : the population of the gates file that holds the counting beads.
+    truncate_at : the share of the file's bytes that is kept, as after a broken copy.
+    """
+
+    modality: Literal["flow"]
+    events: int = Field(ge=1, le=100_000_000)
+    planted: Mapping[PlantedKind, Planted] = {}
+    composition: Mapping[BulkKind, Annotated[float, Field(ge=0)]] = PBMC
+    rate_per_s: float = Field(default=3000.0, gt=0)
+    flow_rate_ul_per_min: float = Field(default=60.0, gt=0)
+    volume_keyword: bool = True
+    abort_fraction: float | None = Field(default=None, ge=0, lt=1)
+    lost_fraction: float = Field(default=0.0, ge=0, lt=1)
+    bursts: tuple[Burst, ...] = ()
+    bead_population: str | None = None
+    truncate_at: float | None = Field(default=None, gt=0, lt=1)
+
+    @model_validator(mode="after")
+    def _has_bulk(self) -> FlowFile:
+        if not sum(self.composition.values()) > 0:
+            raise ValueError("composition: at least one share must be above 0")
+        return self
+
+
+class SlideFile(SimulatedFile):
+    """A simulated slide.
+
+    planted : cells of each rare kind, away from all others. density_per_mm2 : of leukocytes,
+        about. touching : share of leukocytes that get a second one at their side, if there is
+        room. specks_per_mm2 : autofluorescent particles without a nucleus.
+    """
+
+    modality: Literal["image"]
+    width_px: int = Field(default=2048, ge=256)
+    height_px: int = Field(default=2048, ge=256)
+    pixel_size_um: float = Field(default=0.5, ge=0.2, le=1.0)
+    tile_px: int = Field(default=512, ge=64, multiple_of=16)
+    density_per_mm2: float = Field(default=1900.0, gt=0, le=2900)
+    touching: float = Field(default=0.3, ge=0, le=1)
+    specks_per_mm2: float = Field(default=60.0, ge=0)
+    ring_um: float = Field(default=2.5, gt=0)
+    planted: Mapping[SlideKind, Annotated[int, Field(ge=0)]] = {}
+
+
+SimulatedAcquisition = Annotated[FlowFile | SlideFile, Field(discriminator="modality")]
+
+
+class Recipe(Record):
+    """A simulated batch; ``panels`` and ``gates`` are folders beside the recipe.
+
+    staining_spread : how far patients differ in staining: SD of the log of a marker's brightness.
+    """
+
+    seed: int = Field(ge=0)
+    panels: str = "panels"
+    gates: str = "gates"
+    staining_spread: float = Field(default=0.15, ge=0, le=1)
+    acquisitions: Mapping[Identifier, SimulatedAcquisition]
+
+    @model_validator(mode="after")
+    def _files_differ(self) -> Recipe:
+        files = [a.file for a in self.acquisitions.values()]
+        twice = sorted({f for f in files if files.count(f) > 1})
+        if twice:
+            raise ValueError(f"file {', '.join(twice)} is written by two acquisitions")
+        return self
+
+
+def derive_seed(seed: int, *names: str) -> tuple[int, ...]:
+    """Return the seed of one named part, so that adding a part changes no other."""
+    return (seed, *(zlib.crc32(name.encode()) for name in names))
+
+
+def draw_planted(flow: FlowFile, *, seed: tuple[int, ...]) -> dict[str, int]:
+    """Return the number of each planted kind; random ones are drawn here, once."""
+    rng = np.random.default_rng(seed)
+    return {kind: _draw_number(planted, rng) for kind, planted in sorted(flow.planted.items())}
+
+
+def _draw_number(planted: Planted, rng: np.random.Generator) -> int:
+    if isinstance(planted, int):
+        return planted
+    if planted.dispersion == 0 or planted.mean == 0:
+        return int(rng.poisson(planted.mean))
+    shape = 1 / planted.dispersion
+    return int(rng.poisson(rng.gamma(shape, planted.mean / shape)))

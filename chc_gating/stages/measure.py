@@ -1,0 +1,126 @@
+"""`chc measure`: one row per cell of a segmented slide."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from chc_gating.batch.panels import load_panel
+from chc_gating.errors import RawFileError
+from chc_gating.imaging.cell_table import write_rows
+from chc_gating.imaging.labels import Labels
+from chc_gating.imaging.measure import RING_UM, measure_cells
+from chc_gating.imaging.records import Measurement, Parameters, Segmentation
+from chc_gating.imaging.slide import Slide, open_slide
+from chc_gating.model.panel import Panel
+from chc_gating.storage.atomic import replacing_files
+from chc_gating.storage.provenance import software_version
+from chc_gating.storage.records import read_record, write_record
+
+MEASUREMENTS, MEASUREMENT = "measurements.parquet", "measurement.json"
+_LABELS, _SEGMENTATION = "labels.tif", "segmentation.json"
+
+
+def measure(
+    slide: Path,
+    *,
+    panel: Path,
+    labels: Path,
+    output: Path,
+    ring_um: float = RING_UM,
+    tile_px: int = 4096,
+    threads: int = 1,
+    record_faults: bool = False,
+) -> None:
+    """Measure a slide's cells and write measurements.parquet and measurement.json.
+
+    ``labels`` is the folder that `chc segment` wrote; the image of the file and the pixel size
+    are those of its segmentation.json. A slide that could not be segmented is passed on as not
+    counted. ``tile_px`` and ``threads`` change no number. Raises as `segment` does.
+    """
+    the_panel = load_panel(panel)
+    segmentation = read_record(labels / _SEGMENTATION, Segmentation)
+    parameters: Parameters = {**segmentation.parameters, "ring_um": ring_um}
+    with replacing_files(output) as folder:
+        if segmentation.slide is None:
+            reason = segmentation.reason or "the slide was not segmented"
+            record = _write_nothing(folder, segmentation, parameters, the_panel, reason=reason)
+        else:
+            try:
+                with (
+                    _reopen(slide, segmentation, the_panel) as opened,
+                    Labels(labels / _LABELS) as label_image,
+                ):
+                    cells = measure_cells(
+                        opened,
+                        label_image,
+                        channels=tuple(the_panel.channels),
+                        output=folder / MEASUREMENTS,
+                        ring_um=ring_um,
+                        tile_px=tile_px,
+                        threads=threads,
+                    )
+                    record = _describe(opened, cells, segmentation, parameters, the_panel)
+            except RawFileError as error:
+                if not record_faults:
+                    raise
+                record = _write_nothing(
+                    folder, segmentation, parameters, the_panel, reason=str(error)
+                )
+        write_record(folder / MEASUREMENT, record)
+
+
+def _reopen(path: Path, segmentation: Segmentation, panel: Panel) -> Slide:
+    size = None if segmentation.slide is None else segmentation.slide.pixel_size_um
+    slide = open_slide(
+        path, image=segmentation.image, pixel_size_um=size, channel_names=panel.channel_names
+    )
+    try:
+        slide.find_channels(tuple(panel.channels), panel=panel.name)
+    except RawFileError:
+        slide.close()
+        raise
+    return slide
+
+
+def _describe(
+    slide: Slide,
+    cells: int,
+    segmentation: Segmentation,
+    parameters: Parameters,
+    panel: Panel,
+) -> Measurement:
+    return Measurement(
+        software_version=software_version(),
+        inputs=segmentation.inputs,
+        parameters=parameters,
+        status="counted",
+        image=segmentation.image,
+        channels=tuple(panel.channels),
+        cells=cells,
+        saturation=slide.maximum,
+        slide=segmentation.slide,
+        repairs=segmentation.repairs,
+    )
+
+
+def _write_nothing(
+    folder: Path,
+    segmentation: Segmentation,
+    parameters: Parameters,
+    panel: Panel,
+    *,
+    reason: str,
+) -> Measurement:
+    """Write an empty table and return the record that says why."""
+    channels = tuple(panel.channels)
+    write_rows(folder / MEASUREMENTS, (), channels=channels)
+    return Measurement(
+        software_version=software_version(),
+        inputs=segmentation.inputs,
+        parameters=parameters,
+        status="not_counted",
+        reason=reason,
+        image=segmentation.image,
+        channels=channels,
+        repairs=segmentation.repairs,
+    )

@@ -1,0 +1,135 @@
+"""`chc segment`: the nuclei of a slide, block by block into labels.tif."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from chc_gating.batch.panels import load_panel
+from chc_gating.errors import ConfigError, Fault, RawFileError
+from chc_gating.imaging.labels import write_labels
+from chc_gating.imaging.records import Parameters, Segmentation
+from chc_gating.imaging.segmentation import segment_slide
+from chc_gating.imaging.slide import Slide, open_slide
+from chc_gating.model.acquisition import InputFile, SlideFacts
+from chc_gating.model.panel import Panel
+from chc_gating.storage.atomic import replacing_files
+from chc_gating.storage.provenance import describe_input, software_version
+from chc_gating.storage.records import write_record
+
+LABELS, SEGMENTATION = "labels.tif", "segmentation.json"
+
+
+def segment(
+    slide: Path,
+    *,
+    panel: Path,
+    output: Path,
+    image: int = 0,
+    pixel_size_um: float | None = None,
+    tile_px: int = 4096,
+    threads: int = 1,
+    record_faults: bool = False,
+    fingerprint: bool = True,
+) -> None:
+    """Segment one slide and write labels.tif and segmentation.json into ``output``.
+
+    ``pixel_size_um`` is the sheet's and goes before the file's. ``tile_px`` and ``threads``
+    change no label. Raises ConfigError for faults of the panel; RawFileError for a fault inside
+    the slide, unless ``record_faults`` makes that a result (``status: not_counted``).
+    """
+    the_panel = load_panel(panel)
+    dna = find_dna_channel(the_panel, file=str(panel))
+    origin = _Origin(
+        inputs=(
+            describe_input("raw", slide, fingerprint=fingerprint),
+            describe_input("panel", panel),
+        ),
+        parameters={"method": "watershed", "image": image, "pixel_size_um": pixel_size_um},
+        image=image,
+    )
+    with replacing_files(output) as folder:
+        try:
+            with open_slide(
+                slide,
+                image=image,
+                pixel_size_um=pixel_size_um,
+                channel_names=the_panel.channel_names,
+            ) as opened:
+                opened.find_channels(tuple(the_panel.channels), panel=the_panel.name)
+                nuclei = segment_slide(
+                    opened,
+                    opened.channels.index(dna),
+                    labels_path=folder / LABELS,
+                    tile_px=tile_px,
+                    threads=threads,
+                )
+                record = _describe(opened, nuclei, origin)
+        except RawFileError as error:
+            if not record_faults:
+                raise
+            write_labels(folder / LABELS, (1, 1), iter([np.zeros((1, 1), np.int64)]))
+            record = _describe_fault(error, origin)
+        write_record(folder / SEGMENTATION, record)
+
+
+@dataclass(frozen=True)
+class _Origin:
+    """What a segmentation is made from."""
+
+    inputs: tuple[InputFile, ...]
+    parameters: Parameters
+    image: int
+
+
+def find_dna_channel(panel: Panel, *, file: str) -> str:
+    """Return the channel that shows nuclei: the first whose role is dna; the loader saw to one.
+
+    Raises ConfigError where the panel is not of an image.
+    """
+    if panel.modality != "image":
+        raise ConfigError(
+            [
+                Fault(
+                    file=file,
+                    column="modality",
+                    value=panel.modality,
+                    problem="a slide needs a panel of modality image",
+                    remedy="write modality: image, or name another panel",
+                )
+            ]
+        )
+    return panel.channels_with_role("dna")[0]
+
+
+def _describe(slide: Slide, nuclei: int, origin: _Origin) -> Segmentation:
+    height, width = slide.shape
+    return Segmentation(
+        software_version=software_version(),
+        inputs=origin.inputs,
+        parameters=origin.parameters,
+        status="counted",
+        image=origin.image,
+        channels=slide.channels,
+        slide=SlideFacts(
+            width_px=width,
+            height_px=height,
+            pixel_size_um=slide.pixel_size_um,
+            nuclei=nuclei,
+            area_mm2=height * width * slide.pixel_size_um**2 / 1e6,
+        ),
+        repairs=slide.repairs,
+    )
+
+
+def _describe_fault(error: RawFileError, origin: _Origin) -> Segmentation:
+    return Segmentation(
+        software_version=software_version(),
+        inputs=origin.inputs,
+        parameters=origin.parameters,
+        status="not_counted",
+        reason=str(error),
+        image=origin.image,
+    )
