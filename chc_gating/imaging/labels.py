@@ -1,0 +1,95 @@
+"""labels.tif: which nucleus a pixel belongs to, as a tiled TIFF written and read by block.
+
+A pixel holds 1 + the id of its nucleus, 0 in the background: ids are indices of seed pixels, and
+the slide's first pixel may be a seed. Tables hold the id itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+
+from chc_gating.errors import ChcError
+from chc_gating.imaging.blocks import BLOCK_PX, Box
+from chc_gating.imaging.planes import PagePlane, SegmentCache
+from chc_gating.storage.atomic import replacing
+
+LabelImage = NDArray[np.int64]
+
+
+def choose_label_type(shape: tuple[int, int]) -> type[np.uint32] | type[np.uint64]:
+    """Return the narrowest of uint32 and uint64 that holds every label of a slide."""
+    return np.uint32 if shape[0] * shape[1] < 1 << 32 else np.uint64
+
+
+def write_labels(path: Path, shape: tuple[int, int], blocks: Iterator[LabelImage]) -> None:
+    """Write labels, whole, from the blocks of the grid in raster order.
+
+    A tile of the file is a block, so nothing but the block at hand is held in memory.
+    """
+    dtype = choose_label_type(shape)
+
+    def tiles() -> Iterator[NDArray[np.uint32 | np.uint64]]:
+        for block in blocks:
+            tile = np.zeros((BLOCK_PX, BLOCK_PX), dtype)
+            tile[: block.shape[0], : block.shape[1]] = block
+            yield tile
+
+    with replacing(path) as temporary:
+        tifffile.imwrite(
+            temporary,
+            tiles(),
+            shape=shape,
+            dtype=dtype,
+            bigtiff=True,
+            tile=(BLOCK_PX, BLOCK_PX),
+            photometric="minisblack",
+            compression="zstd",
+            compressionargs={"level": 3},
+            software=False,
+            metadata=None,
+            maxworkers=1,
+        )
+
+
+class Labels:
+    """A labels.tif opened for reading."""
+
+    def __init__(self, path: Path) -> None:
+        """Open a file that `write_labels` wrote; ChcError where it is none."""
+        try:
+            self._file = tifffile.TiffFile(path)
+        except FileNotFoundError:
+            raise ChcError(f"{path}: no such labels; run chc segment") from None
+        except tifffile.TiffFileError:
+            raise ChcError(f"{path}: not labels that chc segment wrote; run it again") from None
+        page = self._file.pages.first
+        if page.dtype not in (np.uint32, np.uint64) or page.samplesperpixel != 1:
+            self._file.close()
+            raise ChcError(f"{path}: labels are uint32 or uint64, one per pixel; run chc segment")
+        self._plane = PagePlane(page, path=Path(path), cache=SegmentCache())
+        self.shape = self._plane.shape
+
+    def read(self, box: Box) -> LabelImage:
+        """Return the labels of a box: 1 + the nucleus's id, 0 in the background."""
+        return self._plane.read(box).astype(np.int64)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def __enter__(self) -> Labels:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()

@@ -1,0 +1,201 @@
+"""What a TIFF says of itself: its OME-XML, read without trusting it.
+
+Values found here may name a person; messages say what is wrong, never what was written.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from xml.etree import ElementTree
+
+_UM_PER_UNIT = {
+    "m": 1e6,
+    "dm": 1e5,
+    "cm": 1e4,
+    "mm": 1e3,
+    "\u00b5m": 1.0,  # micro sign
+    "\u03bcm": 1.0,  # Greek mu
+    "um": 1.0,
+    "micron": 1.0,
+    "microns": 1.0,
+    "micrometer": 1.0,
+    "nm": 1e-3,
+    "pm": 1e-6,
+    "\u00c5": 1e-4,  # A with ring
+    "\u212b": 1e-4,  # the angstrom sign
+    "in": 25400.0,
+    "inch": 25400.0,
+    "thou": 25.4,
+    "pt": 25400.0 / 72,
+}
+PLAUSIBLE_UM = (0.02, 20.0)
+"""Pixel sizes of a slide image: 100x with a small camera to a slide scanner's overview."""
+
+
+class MetadataError(ValueError):
+    """The metadata cannot be used; the message says why, without its values."""
+
+
+@dataclass(frozen=True)
+class OmeImage:
+    """One image of a file as its OME-XML describes it.
+
+    planes : for each channel that has pages of its own, the index of its page (IFD).
+    samples : samples per page; channels count planes x samples.
+    channels : a name per channel, None where it has none.
+    pixel_size_um : (y, x), None where it is absent or has no length unit.
+    significant_bits : of the stored integers, None where not said.
+    """
+
+    size_y: int
+    size_x: int
+    planes: tuple[int, ...]
+    samples: int
+    channels: tuple[str | None, ...]
+    pixel_size_um: tuple[float, float] | None
+    significant_bits: int | None
+
+
+def parse_ome(text: str) -> tuple[OmeImage | MetadataError, ...]:
+    """Return the images that an OME-XML text describes, in its order.
+
+    An image that cannot be used stands as the error that says why, so that it does no harm to
+    the others of the file.
+
+    Raises
+    ------
+    MetadataError
+        The text is not well-formed OME-XML, or declares a document type (entities in it could
+        grow without bound).
+    """
+    if "<!DOCTYPE" in text or "<!ENTITY" in text:
+        raise MetadataError("its OME-XML declares a document type, which is not read")
+    # The declared encoding is of the original document; here is decoded text.
+    text = re.sub(r"^\s*<\?xml[^>]*\?>", "", text)
+    try:
+        root = ElementTree.fromstring(text)
+    except ElementTree.ParseError as error:
+        line = error.position[0]
+        raise MetadataError(f"its OME-XML is not well-formed (line {line})") from None
+    except ValueError:  # characters that XML cannot hold
+        raise MetadataError("its OME-XML is not well-formed") from None
+    for element in root.iter():
+        element.tag = re.sub(r"^\{.*?\}", "", str(element.tag))
+    if root.tag != "OME":
+        raise MetadataError("its description is XML but not OME-XML")
+    if root.find("BinaryOnly") is not None:
+        raise MetadataError("its metadata are in another file, which is not read")
+    images = root.findall("Image")
+    if not images:
+        raise MetadataError("its OME-XML describes no image")
+    return tuple(_parse_image(image, own_uuid=root.get("UUID")) for image in images)
+
+
+def pixel_size_from_resolution(tags: Mapping[str, object], unit: str) -> float | None:
+    """Return um per pixel from TIFF resolution tags, None where they hold no length.
+
+    ``tags`` has XResolution as (numerator, denominator), pixels per ``unit``. A size that no
+    slide has (72 dots per inch is a writer's default) is no pixel size.
+    """
+    resolution = tags.get("XResolution")
+    if unit not in _UM_PER_UNIT or not isinstance(resolution, tuple) or 0 in resolution:
+        return None
+    size = _UM_PER_UNIT[unit] * resolution[1] / resolution[0]
+    return size if PLAUSIBLE_UM[0] <= size <= PLAUSIBLE_UM[1] else None
+
+
+def _parse_image(image: ElementTree.Element, *, own_uuid: str | None) -> OmeImage | MetadataError:
+    try:
+        return _parse_pixels(image, own_uuid=own_uuid)
+    except MetadataError as error:
+        return error
+
+
+def _parse_pixels(image: ElementTree.Element, *, own_uuid: str | None) -> OmeImage:
+    pixels = image.find("Pixels")
+    if pixels is None:
+        raise MetadataError("its OME-XML describes no pixels")
+    sizes = {axis: _read_count(pixels, f"Size{axis}") for axis in "XYCZT"}
+    for axis, word in (("T", "time"), ("Z", "depth")):
+        if sizes[axis] > 1:
+            raise MetadataError(f"has a {axis} axis ({word}) of {sizes[axis]}; export one plane")
+    channels = pixels.findall("Channel")
+    samples = {_read_count(channel, "SamplesPerPixel", default=1) for channel in channels} or {1}
+    if len(samples) > 1 or sizes["C"] % max(samples):
+        raise MetadataError("its OME-XML gives channels of unequal samples")
+    per_page = samples.pop()
+    pages = sizes["C"] // per_page
+    names = [_clean_name(channel.get("Name")) for channel in channels]
+    names = names if len(names) == sizes["C"] else [None] * sizes["C"]
+    bits = pixels.get("SignificantBits", "")
+    return OmeImage(
+        size_y=sizes["Y"],
+        size_x=sizes["X"],
+        planes=_read_planes(pixels, pages, per_page=per_page, own_uuid=own_uuid),
+        samples=per_page,
+        channels=tuple(names),
+        pixel_size_um=_read_pixel_size(pixels),
+        significant_bits=int(bits) if bits.isdigit() else None,
+    )
+
+
+def _read_planes(
+    pixels: ElementTree.Element, pages: int, *, per_page: int, own_uuid: str | None
+) -> tuple[int, ...]:
+    """Return the page of each channel from the TiffData elements.
+
+    With T and Z of length 1 the order of dimensions does not matter. Without IFD and PlaneCount
+    an element maps all pages of the file in order (the OME-TIFF specification).
+    """
+    found: dict[int, int] = {}
+    for element in pixels.findall("TiffData"):
+        uuid = element.find("UUID")
+        if uuid is not None and own_uuid and (uuid.text or "").strip() != own_uuid.strip():
+            raise MetadataError("is one file of several that hold the image; give one whole file")
+        first = _read_count(element, "IFD", default=0, least=0)
+        channel = _read_count(element, "FirstC", default=0, least=0) // per_page
+        whole = pages - channel if element.get("IFD") is None else 1
+        for i in range(_read_count(element, "PlaneCount", default=whole, least=0)):
+            found[channel + i] = first + i
+    if not found:
+        raise MetadataError("its OME-XML names no pages for its pixels")
+    if sorted(found) != list(range(pages)):
+        raise MetadataError("its OME-XML does not name one page for each channel")
+    return tuple(found[i] for i in range(pages))
+
+
+def _read_pixel_size(pixels: ElementTree.Element) -> tuple[float, float] | None:
+    sizes = []
+    for axis in "YX":
+        unit = pixels.get(f"PhysicalSize{axis}Unit", "µm").strip()
+        try:
+            size = float(pixels.get(f"PhysicalSize{axis}", "nan")) * _UM_PER_UNIT[unit]
+        except (ValueError, KeyError):
+            return None
+        if not (math.isfinite(size) and size > 0):
+            return None
+        sizes.append(size)
+    return sizes[0], sizes[1]
+
+
+def _read_count(
+    element: ElementTree.Element, name: str, *, default: int | None = None, least: int = 1
+) -> int:
+    text = element.get(name)
+    if text is None and default is not None:
+        return default
+    try:
+        count = int(text or "")
+    except ValueError:
+        raise MetadataError(f"its OME-XML has no valid {name}") from None
+    if not least <= count <= 1 << 31:
+        raise MetadataError(f"its OME-XML has no valid {name}")
+    return count
+
+
+def _clean_name(name: str | None) -> str | None:
+    name = (name or "").strip()
+    return name or None

@@ -1,0 +1,90 @@
+"""Numbers that hold for a whole slide, from boxes spread evenly over it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from chc_gating.imaging.blocks import Box, spread_boxes
+from chc_gating.imaging.nucleus_scale import NucleusScale
+from chc_gating.imaging.terrain import GreyImage, as_uint16, survey_terrain
+from chc_gating.kernels import pixels_smooth
+
+ReadBox = Callable[[Box], GreyImage]
+"""Returns the DNA channel's pixels of a box."""
+
+_NOISE_FACTOR_MASK = 4
+_NOISE_FACTOR_SEED = 7
+"""Noise SDs above the local background: of a pixel in the mask, of a seed's pixel.
+
+After smoothing a square millimetre holds some 10**5 independent pixels; beyond 7 SD none is
+expected by chance even where camera noise is twice as heavy-tailed as assumed.
+"""
+_TYPICAL_SHARE = 0.2
+"""A seed has at least this share of the slide's typical nuclear contrast (haze, debris)."""
+_SAMPLE_BOXES, _SAMPLE_PX = 36, 512
+_FRACTION = 1 << pixels_smooth.FRACTION_BITS
+
+
+@dataclass(frozen=True)
+class SlideStatistics:
+    """Numbers that hold for the whole slide, in smoothed units (1/16 grey level).
+
+    floor : contrast over the local background from which a pixel may be nucleus.
+    lowest_seed : contrast that a nucleus's seed has at least.
+    """
+
+    floor: int
+    lowest_seed: int
+
+
+def measure_statistics(
+    read: ReadBox, shape: tuple[int, int], *, scale: NucleusScale
+) -> SlideStatistics:
+    """Return the slide-wide statistics from boxes spread evenly over the slide.
+
+    The boxes depend on the slide's size alone. Noise is the median over boxes of the pixel noise
+    among their darker pixels; the typical contrast is the median of those pixels that stand out
+    of the noise, 0 where hardly any does.
+    """
+    margin = scale.score_reach_px
+    boxes = [
+        box.grow(margin, shape) for box in spread_boxes(shape, count=_SAMPLE_BOXES, side=_SAMPLE_PX)
+    ]
+    noise = float(np.median([measure_noise(read(box)) for box in boxes]))
+    weights = scale.weights / float(1 << pixels_smooth.WEIGHT_BITS)
+    smoothed_noise = max(noise * float(np.sum(weights**2)), 0.5) * _FRACTION
+    floor = math.ceil(_NOISE_FACTOR_MASK * smoothed_noise)
+    lowest = math.ceil(_NOISE_FACTOR_SEED * smoothed_noise)
+    typical = _measure_typical_contrast(read, boxes, scale=scale, floor=floor, lowest=lowest)
+    return SlideStatistics(floor=floor, lowest_seed=max(lowest, int(_TYPICAL_SHARE * typical)))
+
+
+def _measure_typical_contrast(
+    read: ReadBox, boxes: list[Box], *, scale: NucleusScale, floor: int, lowest: int
+) -> float:
+    found = []
+    for box in boxes:
+        terrain = survey_terrain(read(box), scale=scale, floor=floor)
+        contrast = terrain.contrast[terrain.score > 0]
+        found.append(contrast[contrast >= lowest])
+    contrasts = np.concatenate(found)
+    return float(np.median(contrasts)) if contrasts.size >= scale.smallest_area_px else 0.0
+
+
+def measure_noise(image: GreyImage) -> float:
+    """Return the SD of a pixel's noise from second differences along rows, in grey levels.
+
+    Only pixels at or below the median count: bright ones carry structure and shot noise. A
+    structure that is wide against a pixel hardly enters (Immerkaer 1996 has the idea in 2-D).
+    """
+    if image.shape[1] < 3:
+        return 0.0
+    grey = as_uint16(image).astype(np.int32)
+    middle = grey[:, 1:-1]
+    differences = np.abs(grey[:, :-2] - 2 * middle + grey[:, 2:])
+    dark = differences[middle <= np.median(middle)]
+    return 1.4826 * float(np.median(dark)) / math.sqrt(6)

@@ -1,0 +1,69 @@
+"""Crops of candidates."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import tifffile
+from image_scenes import write_tiff
+
+from chc_gating.imaging.crops import CropStack, write_crops, write_no_crops
+from chc_gating.imaging.slide import open_slide
+from chc_gating.storage.records import read_record
+
+PIXELS = np.random.default_rng(2).integers(1, 60000, (2, 120, 130)).astype(np.uint16)
+
+
+def crop(folder: Path, centroids: list[tuple[float, float]]) -> tuple[np.ndarray, CropStack]:
+    path = write_tiff(folder / "slide.tif", PIXELS)
+    with open_slide(path) as slide:
+        write_crops(
+            slide,
+            np.array(centroids, float).reshape(-1, 2),
+            candidate_ids=range(len(centroids)),
+            output=folder / "crops",
+            crop_um=10,
+        )
+    record = read_record(folder / "crops" / "crops.json", CropStack)
+    return tifffile.imread(folder / "crops" / "crops.tif"), record
+
+
+def test_a_crop_holds_all_channels_around_the_centroid(tmp_path: Path) -> None:
+    stack, record = crop(tmp_path, [(60.2, 70.9), (50.0, 40.0)])
+    assert record.size_px == 20  # 10 um of .5 um
+    assert stack.shape == (2, 2, 20, 20)
+    np.testing.assert_array_equal(stack[0], PIXELS[:, 50:70, 61:81])
+    np.testing.assert_array_equal(stack[1][:, 10, 10], PIXELS[:, 50, 40])
+    assert record.candidates == (0, 1)
+    assert record.valid == ((0, 20, 0, 20),) * 2
+
+
+def test_beyond_the_slide_a_crop_is_zero_and_marked(tmp_path: Path) -> None:
+    stack, record = crop(tmp_path, [(3.0, 128.0)])
+    assert record.valid == ((7, 20, 0, 12),)
+    stack = stack.reshape(2, 20, 20)
+    assert not stack[:, :7].any()
+    assert not stack[:, :, 12:].any()
+    np.testing.assert_array_equal(stack[:, 7:, :12], PIXELS[:, :13, 118:])
+
+
+def test_no_candidates_are_one_page_of_zeros_and_an_empty_list(tmp_path: Path) -> None:
+    stack, record = crop(tmp_path, [])
+    assert not stack.any()
+    assert record.candidates == ()
+    assert record.channels == ("channel 1", "channel 2")
+
+
+def test_a_slide_that_could_not_be_read_has_empty_crops(tmp_path: Path) -> None:
+    write_no_crops(tmp_path)
+    assert read_record(tmp_path / "crops.json", CropStack).candidates == ()
+    assert not tifffile.imread(tmp_path / "crops.tif").any()
+
+
+def test_the_same_candidates_give_the_same_bytes(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        crop(tmp_path / name, [(60.0, 70.0)])
+    first, second = ((tmp_path / n / "crops" / "crops.tif").read_bytes() for n in ("a", "b"))
+    assert first == second
