@@ -3,20 +3,10 @@
 A marker is in one of four states, two bits each. A table over k markers has 4**k entries; the
 entry of an event is the sum of state_j * 4**j over the table's markers j.
 
-**What matters.** Let no phenotype be true for an event (Kleene logic, so a marker that is in its
-band or invalid is unknown). Its unresolved markers could turn out positive or negative. Such a
-marker *matters* where there is a way of resolving some, none or all of the other unresolved
-markers after which no phenotype is true yet, but becomes true as soon as this marker is resolved
-too, to positive or to negative. So it decides by itself or together with others; a marker that no
-phenotype asks for, or whose rule is already false because of a marker that is certain, does not
-matter. A class is *possible* where some resolution makes it true. Some class is possible exactly
-where some marker matters, since on the way from nothing resolved to that resolution one marker is
-the first to make it true.
-
 An event is then: the class that is true; else ``invalid`` where an invalid marker matters; else
-``indeterminate`` where a marker in its band matters; else ``unclassified``. Invalid and
-indeterminate events for which CHC or CTC is possible, by whatever resolution, are called
-``invalid_candidate`` and ``indeterminate_candidate``.
+``indeterminate`` where a marker in its band matters; else ``unclassified`` (marker_states.py says
+what matters). Invalid and indeterminate events for which CHC or CTC is possible, by whatever
+resolution, are called ``invalid_candidate`` and ``indeterminate_candidate``.
 """
 
 from __future__ import annotations
@@ -29,17 +19,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chc_gating.errors import ChcError
-from chc_gating.model.expression import (
-    FALSE,
-    TRUE,
-    UNKNOWN,
-    Expression,
-    TruthArray,
-    parse_expression,
+from chc_gating.model.expression import Expression, parse_expression
+from chc_gating.model.marker_states import (
+    NEGATIVE,
+    POSITIVE,
+    BoolArray,
+    StateArray,
+    find_what_matters,
+    list_states,
+    look_up,
+    where_possible,
+    where_true,
 )
-
-NEGATIVE, INDETERMINATE, POSITIVE, INVALID = 0, 1, 2, 3
-"""A marker's states."""
 
 LEFT, STAYS, LEFT_UNRESOLVED, LEFT_INVALID = 0, 1, 2, 3
 """What a `when` rule decides: only events for which it is true stay."""
@@ -58,9 +49,6 @@ UNRESOLVED_CLASSES = (
     "invalid_candidate",
     "invalid",
 )
-
-BoolArray = NDArray[np.bool_]
-_STATE_TO_TRUTH = np.array([FALSE, UNKNOWN, TRUE, UNKNOWN], dtype=np.int8)
 
 
 @dataclass(frozen=True)
@@ -110,11 +98,7 @@ def find_overlaps(phenotypes: Mapping[str, str]) -> list[tuple[str, str]]:
     """
     parsed = {name: parse_expression(text) for name, text in phenotypes.items()}
     markers = _all_markers(list(parsed.values()))
-    grid = _truth_grid(markers)
-    shape = (3,) * len(markers)
-    true = {
-        name: np.broadcast_to(rule.evaluate(grid) == TRUE, shape) for name, rule in parsed.items()
-    }
+    true = {name: where_true(rule, markers) for name, rule in parsed.items()}
     return [(a, b) for a, b in combinations(parsed, 2) if bool((true[a] & true[b]).any())]
 
 
@@ -138,7 +122,7 @@ def compile_phenotypes(
         )
     parsed = {name: parse_expression(phenotypes[name]) for name in _report_order(phenotypes)}
     markers = _all_markers(list(parsed.values()), further=epithelial)
-    states = _states(len(markers))
+    states = list_states(len(markers))
     names: list[str] = []
     codes = _family_codes(parsed, markers, states, names)
     return _divide(codes, names, markers=markers, epithelial=tuple(epithelial), states=states)
@@ -152,13 +136,13 @@ def compile_rule(text: str) -> tuple[tuple[str, ...], NDArray[np.uint8]]:
     """
     rule = parse_expression(text)
     markers = _all_markers([rule])
-    states = _states(len(markers))
-    true = _expand(rule, markers)
-    invalid, band = _what_matters(true, states)
+    states = list_states(len(markers))
+    true = where_true(rule, markers)
+    invalid, band = find_what_matters(true, states)
     table = np.full(len(states), LEFT, dtype=np.uint8)
     table[band] = LEFT_UNRESOLVED
     table[invalid] = LEFT_INVALID
-    table[_at(true, states)] = STAYS
+    table[look_up(true, states)] = STAYS
     return markers, table
 
 
@@ -177,87 +161,23 @@ def _all_markers(rules: Sequence[Expression], *, further: Sequence[str] = ()) ->
     return markers
 
 
-def _truth_grid(markers: Sequence[str]) -> dict[str, TruthArray]:
-    """Return, for marker j, the three truth values along axis j of a (3,) * k grid."""
-    values = np.array([FALSE, UNKNOWN, TRUE], dtype=np.int8)
-    k = len(markers)
-    return {
-        marker: values.reshape([3 if axis == j else 1 for axis in range(k)])
-        for j, marker in enumerate(markers)
-    }
-
-
-def _expand(rule: Expression, markers: Sequence[str]) -> BoolArray:
-    """Return where the rule is true, on the (3,) * k grid of truth values."""
-    return np.array(
-        np.broadcast_to(rule.evaluate(_truth_grid(markers)) == TRUE, (3,) * len(markers))
-    )
-
-
-def _states(k: int) -> NDArray[np.int64]:
-    """Return the states (4**k, k) of every table entry."""
-    return (np.arange(4**k)[:, np.newaxis] >> (2 * np.arange(k))) & 3
-
-
-def _at(grid: BoolArray, states: NDArray[np.int64]) -> BoolArray:
-    """Return a grid's values at every table entry."""
-    return np.asarray(grid[tuple(_STATE_TO_TRUTH[states].T.astype(np.intp))])
-
-
-def _resolve(grid: BoolArray, axis: int) -> BoolArray:
-    """Return where the grid is true, or would be with an unknown marker ``axis`` resolved."""
-    out = np.moveaxis(grid.copy(), axis, 0)
-    out[UNKNOWN] |= out[FALSE] | out[TRUE]
-    return np.moveaxis(out, 0, axis)
-
-
-def _possible(true: BoolArray) -> BoolArray:
-    """Return where some resolution of the unknown markers makes the rule true."""
-    for axis in range(true.ndim):
-        true = _resolve(true, axis)
-    return true
-
-
-def _marker_matters(true: BoolArray, j: int) -> BoolArray:
-    """Return where marker j, unknown, is the one that completes some resolution."""
-    along = np.moveaxis(true, j, 0)
-    pivotal = np.zeros_like(along)
-    pivotal[UNKNOWN] = (along[FALSE] | along[TRUE]) & ~along[UNKNOWN]
-    matters = np.moveaxis(pivotal, 0, j)
-    for axis in range(true.ndim):
-        if axis != j:
-            matters = _resolve(matters, axis)
-    return matters
-
-
-def _what_matters(true: BoolArray, states: NDArray[np.int64]) -> tuple[BoolArray, BoolArray]:
-    """Return the table entries (4**k,) in which an invalid marker, and one in its band, matters."""
-    invalid = np.zeros(len(states), dtype=np.bool_)
-    band = np.zeros(len(states), dtype=np.bool_)
-    for j in range(true.ndim):
-        matters = _at(_marker_matters(true, j), states)
-        invalid |= matters & (states[:, j] == INVALID)
-        band |= matters & (states[:, j] == INDETERMINATE)
-    return invalid, band
-
-
 def _family_codes(
     parsed: Mapping[str, Expression],
     markers: tuple[str, ...],
-    states: NDArray[np.int64],
+    states: StateArray,
     names: list[str],
 ) -> NDArray[np.int16]:
     """Return the undivided class of every entry; fills ``names`` with what the codes mean."""
-    true = {name: _expand(rule, markers) for name, rule in parsed.items()}
+    true = {name: where_true(rule, markers) for name, rule in parsed.items()}
     any_true = np.zeros((3,) * len(markers), dtype=np.bool_)
     candidate = any_true.copy()
     for name, grid in true.items():
         any_true |= grid
         if name in CANDIDATE_CLASSES:
-            candidate |= _possible(grid)
-    invalid, band = _what_matters(any_true, states)
-    possible = _at(candidate, states)
-    chosen = [_at(grid, states) for grid in true.values()]
+            candidate |= where_possible(grid)
+    invalid, band = find_what_matters(any_true, states)
+    possible = look_up(candidate, states)
+    chosen = [look_up(grid, states) for grid in true.values()]
     rest = [band & possible & ~invalid, band & ~invalid, None, invalid & possible, invalid]
     names.extend([*parsed, *UNRESOLVED_CLASSES])
     codes = np.full(len(states), names.index("unclassified"), dtype=np.int16)
@@ -274,7 +194,7 @@ def _divide(
     *,
     markers: tuple[str, ...],
     epithelial: tuple[str, ...],
-    states: NDArray[np.int64],
+    states: StateArray,
 ) -> PhenotypeTable:
     """Divide CHC and CTC by the epithelial markers that are surely positive."""
     classes, families = ["outside"], ["outside"]
@@ -309,7 +229,7 @@ def _surely(
     epithelial: tuple[str, ...],
     *,
     markers: tuple[str, ...],
-    states: NDArray[np.int64],
+    states: StateArray,
 ) -> BoolArray:
     """Return the entries in which exactly ``part`` of the epithelial markers is positive."""
     where = np.ones(len(states), dtype=np.bool_)

@@ -62,13 +62,13 @@ class Measured:
 
 def describe_result(result: GatingResult, origin: Origin, measured: Measured) -> AcquisitionResult:
     """Return populations.json of a gated acquisition; without cuts it is not counted."""
-    has_cuts = bool(origin.gates.phenotypes)
+    has_cuts = bool(result.class_names)
     return AcquisitionResult(
         software_version=software_version(),
         inputs=origin.inputs,
         parameters=origin.parameters,
         status="counted" if has_cuts else "not_counted",
-        reason=None if has_cuts else f"no cuts: gates {origin.gates.name} names no phenotypes",
+        reason=None if has_cuts else _explain_no_classes(origin.gates),
         modality=origin.panel.modality,
         panel=origin.panel,
         gates=origin.gates,
@@ -86,6 +86,11 @@ def describe_result(result: GatingResult, origin: Origin, measured: Measured) ->
         slide=measured.slide,
         repairs=tuple(measured.repairs),
     )
+
+
+def _explain_no_classes(gates: Gates) -> str:
+    missing = "cuts" if gates.phenotypes else "phenotypes"
+    return f"no cuts: gates {gates.name} has no {missing}; populations and densities are drawn"
 
 
 def _describe_populations(result: GatingResult) -> tuple[PopulationCount, ...]:

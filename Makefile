@@ -1,0 +1,108 @@
+# Sets up and runs everything; needs Python 3.11 or newer (with venv and pip), make and bash.
+# `make help` lists the targets.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+# The interpreter that makes the environment: `make demo PYTHON=/path/to/python3.12`.
+PYTHON = $(shell for name in python3.11 python3 python3.12 python3.13 python3.14; do \
+  "$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+  && { command -v "$$name"; exit; }; done; echo python3)
+# Pins of every package; `make demo CONSTRAINTS=/dev/null` takes the newest that fit instead.
+CONSTRAINTS := constraints.txt
+# The virtual environment, and further arguments: `make test ARGS="tests/flow -k offsets"`.
+VENV := .venv
+CLUSTER_VENV := .venv-cluster
+ARGS :=
+
+BIN := $(VENV)/bin
+# Modules are run by the environment's interpreter, so its folder need not be on PATH.
+PY := $(BIN)/python
+CHC := $(PY) -m chc_gating.cli
+INSTALL_PINNED := install --quiet --disable-pip-version-check -c $(CONSTRAINTS)
+
+.PHONY: help demo test check bench test-cluster lock clean
+
+help:  ## list these targets
+	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/make \1|\2/p' Makefile | column -t -s '|' 2>/dev/null \
+	  || sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/make \1: \2/p' Makefile
+
+# --- set-up: each stamp holds until the dependencies or their pins change ---
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "chc_gating needs Python 3.11 or newer; $(PYTHON) is" \
+	    "$$("$(PYTHON)" --version 2>&1 || echo absent)." \
+	    "Name another: make PYTHON=/path/to/python3.11" >&2; exit 2; }
+	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "$(PYTHON) comes without venv (on Debian: apt-get install python3-venv)" >&2; exit 2; }
+	"$(PYTHON)" -m venv $(VENV)
+	$(PY) -m pip $(INSTALL_PINNED) -e .
+	touch $@
+
+$(VENV)/.installed-test: $(VENV)/.installed
+	$(PY) -m pip $(INSTALL_PINNED) -e '.[test]'
+	touch $@
+
+# The Slurm plugin slows every start of Snakemake (it asks the cluster for its settings when it is
+# imported), so it has an environment of its own.
+$(CLUSTER_VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/.installed
+	"$(PYTHON)" -m venv $(CLUSTER_VENV)
+	$(CLUSTER_VENV)/bin/python -m pip $(INSTALL_PINNED) -e '.[cluster]'
+	touch $@
+
+# --- the main job on the demo batch ---
+
+demo: data/demo/truth.tsv  ## simulate the demo batch, count it, compare the counts with truth
+	$(PY) -m snakemake --cores all $(ARGS)
+	$(CHC) measure $(SLIDE) --panel $(SLIDE_PANEL) \
+	  --labels data/demo/true-outlines/P02-T2-S --output $(TRUE_OUTLINES)
+	$(CHC) gate-image $(TRUE_OUTLINES) --slide $(SLIDE) --panel $(SLIDE_PANEL) \
+	  --gates config/gates/chc-slide.yaml --output $(TRUE_OUTLINES)
+	$(CHC) compare results --truth data/demo/truth.tsv
+
+# The slide is measured a second time on its true outlines, to tell the errors of finding nuclei
+# from those of everything after it.
+SLIDE := data/demo/p02-t2.ome.tif
+SLIDE_PANEL := config/panels/if4.yaml
+TRUE_OUTLINES := results/true-outlines/P02-T2-S
+
+data/demo/truth.tsv: config/simulation.yaml $(wildcard config/panels/*.yaml config/gates/*.yaml \
+  chc_gating/simulate/*.py) | $(VENV)/.installed
+	$(CHC) simulate config/simulation.yaml --output data/demo
+
+# --- for developers ---
+
+test: $(VENV)/.installed-test  ## run all tests
+	$(PY) -m pytest -n 2 $(ARGS)
+
+check: $(VENV)/.installed-test  ## style, types, layers and the workflow's lint
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+	$(BIN)/lint-imports
+	$(BIN)/snakefmt --check Snakefile workflow
+	$(PY) -m snakemake --lint
+
+bench: $(VENV)/.installed-test  ## measure the project against its peers, side by side
+	for script in benchmarks/*.py; do $(PY) "$$script" $(ARGS); done
+
+test-cluster: $(CLUSTER_VENV)/.installed data/demo/truth.tsv  ## the demo batch through a real Slurm
+	PYTHON="$(CURDIR)/$(CLUSTER_VENV)/bin/python" tests/cluster/run.sh
+
+lock: | $(VENV)/.installed  ## write constraints.txt anew from the newest packages that fit
+	folder="$$(mktemp -d)"; trap 'rm -rf "$$folder"' EXIT; \
+	"$(PYTHON)" -m venv "$$folder/venv"; \
+	"$$folder/venv/bin/python" -m pip install --quiet '.[test,cluster]'; \
+	sed '/^[^#]/,$$d' constraints.txt > "$$folder/constraints.txt"; \
+	"$$folder/venv/bin/python" -m pip freeze --exclude chc_gating >> "$$folder/constraints.txt"; \
+	if grep -n -e '@' -e '^-' "$$folder/constraints.txt"; then \
+	  echo "these lines pin no release (listed above); constraints.txt is left as it was" >&2; exit 1; \
+	fi; \
+	cp "$$folder/constraints.txt" constraints.txt
+
+clean:  ## remove the environment, the demo data and its results
+	rm -rf $(VENV) $(CLUSTER_VENV) data/demo results logs benchmarks/*/ .snakemake
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -1,0 +1,83 @@
+"""Which densities show a gates file: every gate over its parent, and the markers of the calls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+
+from chc_gating.gating.file_channels import FileChannels
+from chc_gating.gating.plan import Axis, DensityPlan
+from chc_gating.gating.populations import gate_channels
+from chc_gating.model.expression import parse_expression
+from chc_gating.model.gates import Gates, PopulationGate
+
+Pair = tuple[str, str, str, bool]
+"""Population, two panel channels, and whether they are drawn uncompensated."""
+
+
+def plan_densities(
+    gates: Gates, *, order: Sequence[str], file: FileChannels
+) -> tuple[DensityPlan, ...]:
+    """Return the densities to fill, each pair of channels once per population.
+
+    A gate is drawn over its parent: a rectangle's channels two by two, a single channel and the
+    markers of a `when` against a scatter channel (on slides DNA). The phenotype population is
+    drawn with the leukocyte marker across and each epithelial marker up.
+    """
+    pairs: list[Pair] = []
+    for name in order[1:]:
+        gate = gates.populations[name]
+        raw = gate.scale == "raw"
+        pairs += [(gate.parent, x, y, raw) for x, y in _gate_pairs(gate, file)]
+    pairs += [(gates.phenotype, x, y, False) for x, y in _phenotype_pairs(file)]
+    present = [p for p in dict.fromkeys(pairs) if None not in (file.find(p[1]), file.find(p[2]))]
+    return tuple(
+        DensityPlan(name, _axis(x, raw=raw, file=file), _axis(y, raw=raw, file=file))
+        for name, x, y, raw in present
+    )
+
+
+def _gate_pairs(gate: PopulationGate, file: FileChannels) -> Iterator[tuple[str, str]]:
+    if gate.when is not None:
+        markers = parse_expression(gate.when).markers
+        channels = tuple(file.panel.markers[marker] for marker in markers)
+    else:
+        channels = gate_channels(gate)
+        if len(channels) > 1:
+            yield from pairwise(channels)
+            return
+    for channel in channels:
+        partner = _partner(channel, file)
+        if partner is not None:
+            yield channel, partner
+
+
+def _partner(channel: str, file: FileChannels) -> str | None:
+    """Return the channel that a single one is drawn against: side scatter before others."""
+    panel = file.panel
+    scatter = panel.channels_with_role("scatter")
+    side = [name for name in scatter if name.upper().startswith("SSC")]
+    choices = [*side, *scatter, *panel.channels_with_role("dna"), *panel.markers.values()]
+    return next((c for c in choices if c != channel and file.find(c) is not None), None)
+
+
+def _phenotype_pairs(file: FileChannels) -> Iterator[tuple[str, str]]:
+    panel = file.panel
+    epithelial = [panel.markers[m] for m in panel.markers_with_role("epithelial")]
+    leukocyte = [panel.markers[m] for m in panel.markers_with_role("leukocyte")]
+    if leukocyte:
+        yield from ((leukocyte[0], up) for up in epithelial)
+    else:
+        yield from pairwise(epithelial)
+
+
+def _axis(channel: str, *, raw: bool, file: FileChannels) -> Axis:
+    panel = file.panel
+    index = file.index(channel)
+    linear = panel.modality == "flow" and panel.channels[channel].role in ("scatter", "time")
+    return Axis(
+        channel=channel,
+        value=index + len(file.names) if raw else index,
+        transform=None if linear else panel.transform,
+        known_range=panel.modality == "flow",
+    )

@@ -1,0 +1,200 @@
+"""Sums of all workers to one result. All are integers, so their order does not matter."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chc_gating.gating.calls import Calls
+from chc_gating.gating.density_edges import Edges
+from chc_gating.gating.result import CandidateTable, GatingResult
+from chc_gating.gating.worker import CandidateRows, Margins, Tally, Task, Worker
+from chc_gating.kernels.plan_arrays import HIGH_CUT, LOW_CUT, NOMINAL
+from chc_gating.model.density import Density
+from chc_gating.model.events import EventStream, FloatArray, StoredBatch
+from chc_gating.model.flags import EVENT_FLAGS, event_flag_bit
+
+IntArray = NDArray[np.int64]
+GATING_FLAGS = ("nonfinite", "saturated", "leans_on_saturated", "bead", "left_by_when")
+"""The event flags that this pass sets; a slide's others come from its cells."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What every event of a stream is: (n,) populations, leaf class, flags."""
+
+    mask: NDArray[np.uint64]
+    leaf: NDArray[np.int16]
+    flags: NDArray[np.uint32]
+
+    def store(self, calls: Calls, first_event: int) -> None:
+        """Put a batch in its place."""
+        place = slice(first_event, first_event + len(calls.mask))
+        self.mask[place] = calls.mask[:, NOMINAL]
+        self.leaf[place] = calls.leaf[:, NOMINAL]
+        self.flags[place] = calls.flags
+
+
+class Times:
+    """Notes the time of every bin's first event, and of the last event, as batches go by."""
+
+    def __init__(self, stream: EventStream, bin_first: IntArray) -> None:
+        self.channel = stream.time_channel if stream.event_count else None
+        self.factor = 1.0 if self.channel is None else float(stream.factors[self.channel])
+        self.events = np.append(bin_first[:-1], bin_first[-1] - 1)
+        self.seconds = np.full(len(self.events), np.nan)
+
+    def note(self, stored: StoredBatch, first_event: int) -> None:
+        """Note the times of the bounds that lie in a batch."""
+        if self.channel is None:
+            return
+        here = (self.events >= first_event) & (self.events < first_event + len(stored))
+        rows = self.events[here] - first_event
+        self.seconds[here] = stored[rows, self.channel].astype(np.float64) * self.factor
+
+    @property
+    def start_s(self) -> FloatArray | None:
+        """Seconds at which every bin starts, None where there is no time."""
+        return None if self.channel is None else self.seconds[:-1]
+
+    @property
+    def end_s(self) -> FloatArray | None:
+        """Seconds at which every bin ends, None where there is no time."""
+        return None if self.channel is None else self.seconds[1:]
+
+
+def summarize(
+    task: Task,
+    stream: EventStream,
+    *,
+    workers: Sequence[Worker],
+    candidates: Sequence[CandidateRows],
+    times: Times,
+    scales: Sequence[Edges],
+    kept: Kept | None,
+) -> GatingResult:
+    """Return the result of a pass."""
+    plan = task.plan
+    order = plan.population_names
+    tally = Tally(*(sum(arrays) for arrays in zip(*(w.tally for w in workers), strict=True)))
+    margins = reduce(_merge_margins, (w.margins for w in workers))
+    rows = _add_up_classes(task)
+    classes = tally.leaf @ rows
+    counts = classes.sum(axis=1)
+    no_beads = tally.population - tally.bead
+    phenotype = order.index(plan.phenotype)
+    return GatingResult(
+        event_count=stream.event_count,
+        channels=plan.channels,
+        population_names=order,
+        population_parents=plan.population_parents,
+        population_counts=tally.population.sum(axis=0),
+        population_invalid=tally.invalid.sum(axis=0),
+        class_names=() if plan.phenotypes is None else plan.phenotypes.rows,
+        class_counts=counts[NOMINAL],
+        class_low_cut=counts[LOW_CUT],
+        class_high_cut=counts[HIGH_CUT],
+        class_without_saturated=tally.clean.sum(axis=0) @ rows,
+        flag_counts=_count_flags(tally, task),
+        bin_first_event=task.bin_first[:-1],
+        bin_events=np.diff(task.bin_first),
+        bin_start_s=times.start_s,
+        bin_end_s=times.end_s,
+        bin_phenotype_events=no_beads[:, phenotype],
+        bin_candidates=tally.leaf[NOMINAL][:, task.is_candidate].sum(axis=1),
+        bin_population_counts=tally.population,
+        bin_class_counts=classes[NOMINAL],
+        phenotype_events=int(no_beads[:, phenotype].sum()),
+        nucleated_events=(
+            None if plan.nucleated is None else int(no_beads[:, order.index(plan.nucleated)].sum())
+        ),
+        bead_events=(
+            None if plan.bead is None else int(tally.population[:, order.index(plan.bead)].sum())
+        ),
+        cuts=plan.cuts,
+        densities=_build_densities(task, workers, scales),
+        channel_saturated=margins.saturated,
+        channel_at_lower_margin=margins.at_lowest,
+        channel_nonfinite=margins.nonfinite,
+        candidates=_build_candidates(task, stream, candidates),
+        leaf_names=task.leaf_names,
+        event_mask=None if kept is None else kept.mask,
+        event_class=None if kept is None else kept.leaf,
+        event_flags=None if kept is None else kept.flags,
+    )
+
+
+def _add_up_classes(task: Task) -> IntArray:
+    """Return (L, C): 1 where a leaf class belongs to a row of the count table."""
+    phenotypes = task.plan.phenotypes
+    names = () if phenotypes is None else phenotypes.rows
+    rows = np.zeros((len(task.leaf_names), len(names)), dtype=np.int64)
+    for column, name in enumerate(names):
+        if phenotypes is not None:
+            rows[list(phenotypes.leaves_of(name)), column] = 1
+    return rows
+
+
+def _merge_margins(a: Margins, b: Margins) -> Margins:
+    lowest = np.minimum(a.lowest, b.lowest)
+    at_lowest = np.where(a.lowest == lowest, a.at_lowest, 0)
+    at_lowest += np.where(b.lowest == lowest, b.at_lowest, 0)
+    return Margins(a.saturated + b.saturated, a.nonfinite + b.nonfinite, lowest, at_lowest)
+
+
+def _count_flags(tally: Tally, task: Task) -> dict[str, int]:
+    """Count the flags of this pass, and those of the front end where it has any."""
+    names = GATING_FLAGS if task.front_flags is None else tuple(EVENT_FLAGS)
+    counts = tally.flags.sum(axis=0).tolist()
+    return {name: counts[int(event_flag_bit(name)).bit_length() - 1] for name in names}
+
+
+def _build_densities(
+    task: Task, workers: Sequence[Worker], scales: Sequence[Edges]
+) -> tuple[Density, ...]:
+    counts = np.stack([w.densities for w in workers]).sum(axis=0, dtype=np.uint32)
+    return tuple(
+        Density(
+            population=planned.population,
+            x=planned.x.channel,
+            y=planned.y.channel,
+            x_edges=scales[2 * d][1],
+            y_edges=scales[2 * d + 1][1],
+            x_scale=scales[2 * d][0],
+            y_scale=scales[2 * d + 1][0],
+            counts=counts[d],
+            stride=task.stride,
+        )
+        for d, planned in enumerate(task.plan.densities)
+    )
+
+
+def _build_candidates(
+    task: Task, stream: EventStream, parts: Sequence[CandidateRows]
+) -> CandidateTable:
+    m = len(task.plan.channels)
+    nothing = CandidateRows(
+        event=np.empty(0, dtype=np.int64),
+        leaf=np.empty(0, dtype=np.int16),
+        flags=np.empty(0, dtype=np.uint32),
+        values=np.empty((0, 2 * m)),
+    )
+    parts = [nothing, *parts]
+    event = np.concatenate([p.event for p in parts])
+    leaf = np.concatenate([p.leaf for p in parts]).tolist()
+    values = np.concatenate([p.values for p in parts])
+    phenotypes = task.plan.phenotypes
+    return CandidateTable(
+        event_index=event,
+        event_id=event if stream.event_ids is None else stream.event_ids[event],
+        bin=np.searchsorted(task.bin_first, event, side="right") - 1,
+        phenotype=() if phenotypes is None else tuple(phenotypes.families[i] for i in leaf),
+        sub_phenotype=() if phenotypes is None else tuple(phenotypes.classes[i] for i in leaf),
+        raw=values[:, m:],
+        compensated=values[:, :m],
+        flags=np.concatenate([p.flags for p in parts]),
+    )
