@@ -125,7 +125,7 @@ def test_hash_of_the_configuration_follows_the_draws_row(batch: Path) -> None:
 
 
 def test_unknown_draw_is_an_error_that_names_it(batch: Path) -> None:
-    with pytest.raises(ChcError, match="no such draw.*D9"):
+    with pytest.raises(ChcError, match=r"no such draw.*D9"):
         run(batch, "D9")
 
 
