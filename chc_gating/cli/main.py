@@ -35,6 +35,9 @@ Gates = Annotated[Path, typer.Option("--gates", help="Gates file (YAML).")]
 OutputFolder = Annotated[Path, typer.Option("--output", help="Folder for the results.")]
 OutputFile = Annotated[Path, typer.Option("--output", help="File to write.")]
 Threads = Annotated[int, typer.Option("--threads", min=1, help="Threads; results are the same.")]
+OneThread = Annotated[
+    int, typer.Option("--threads", min=1, help="Taken like by every stage; this one uses one.")
+]
 RecordFaults = Annotated[
     bool,
     typer.Option(
@@ -128,6 +131,7 @@ def spillover_command(
     table: Annotated[Path, typer.Argument(help="CSV of names x names; a row is a fluorochrome.")],
     panel: Panel,
     output: OutputFile,
+    threads: OneThread = 1,
     log_level: LogLevel = "warning",
 ) -> None:
     """Read spillover from a table, check it against a panel, and write it as a result."""
@@ -278,6 +282,7 @@ def count_command(
     draw: Draw,
     results: Results,
     output: OutputFile,
+    threads: OneThread = 1,
     log_level: LogLevel = "warning",
 ) -> None:
     """Count one draw: acquisitions to counts, exposure (mL) and intervals per 7.5 mL."""
@@ -297,6 +302,7 @@ def report_draw_command(
     draw: Draw,
     results: Results,
     output: OutputFile,
+    threads: OneThread = 1,
     log_level: LogLevel = "warning",
 ) -> None:
     """Write the page of one draw."""
@@ -314,6 +320,7 @@ def report_batch_command(
     config: Config,
     results: Results,
     output: OutputFolder,
+    threads: OneThread = 1,
     log_level: LogLevel = "warning",
 ) -> None:
     """Write counts.tsv, counts.parquet, not_counted.tsv and the page of the batch."""
@@ -330,6 +337,7 @@ def report_batch_command(
 def require_counted_command(
     counts: Annotated[Path, typer.Argument(help="counts.tsv of a batch.")],
     output: OutputFile,
+    threads: OneThread = 1,
     log_level: LogLevel = "warning",
 ) -> None:
     """Fail (exit code 2) when a draw of the batch was not counted."""
