@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 FLOW_FILES = ("populations.json", "quality.json", "densities.npz", "candidates.parquet")
-SEGMENT_FILES = ("labels.tif", "segmentation.json")
-MEASURE_FILES = ("measurements.parquet", "measurement.json")
+LABELS, SEGMENTATION = "labels.tif", "segmentation.json"
+MEASUREMENTS, MEASUREMENT = "measurements.parquet", "measurement.json"
+SEGMENT_FILES = (LABELS, SEGMENTATION)
+MEASURE_FILES = (MEASUREMENTS, MEASUREMENT)
 IMAGE_FILES = (*FLOW_FILES, "cells.parquet", "crops.tif", "crops.json")
 BATCH_TABLES = ("counts.tsv", "counts.parquet", "not_counted.tsv")
 

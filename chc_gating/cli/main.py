@@ -398,6 +398,9 @@ def run() -> None:
     except ChcError as error:
         print(f"chc: {error}", file=sys.stderr)
         sys.exit(EXIT_USER)
+    except (FileExistsError, IsADirectoryError, NotADirectoryError, PermissionError) as error:
+        print(f"chc: {error.filename}: {error.strerror}; give another path", file=sys.stderr)
+        sys.exit(EXIT_USER)
     except MemoryError:
         print("chc: out of memory; ask for more (mem_mb) and run it again", file=sys.stderr)
         sys.exit(EXIT_MACHINE_OR_BUG)

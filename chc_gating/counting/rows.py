@@ -128,8 +128,8 @@ def _build_row(sums: Sums, base: RowBase, *, phenotype: str, flags: tuple[str, .
     group = sums.group
     found = [p for m in group.summed for p in m.result.phenotypes if p.name == phenotype]
     count = group.count_events(phenotype)
-    clean = sum(p.without_saturated for p in found)
-    if clean < count and phenotype.split("_")[0] in CANDIDATE_CLASSES:
+    clean = _add_up(found, "without_saturated")
+    if clean is not None and clean < count and phenotype.split("_")[0] in CANDIDATE_CLASSES:
         flags = (*flags, "saturated_candidates")
     return base.make_row(
         **group.key._asdict(),
@@ -141,8 +141,8 @@ def _build_row(sums: Sums, base: RowBase, *, phenotype: str, flags: tuple[str, .
         **_describe_share(count, group.nucleated_events),
         implied_wbc_per_ul=sums.implied_wbc_per_ul,
         count_without_saturated=clean,
-        count_low_cut=_add_cut(found, "low_cut"),
-        count_high_cut=_add_cut(found, "high_cut"),
+        count_low_cut=_add_up(found, "low_cut"),
+        count_high_cut=_add_up(found, "high_cut"),
         call="not_assessable",
         flags=join_flags(flags),
         status="counted",
@@ -181,7 +181,7 @@ def _describe_share(count: int, nucleated: int | None) -> dict[str, float | int 
     }
 
 
-def _add_cut(found: Sequence[PhenotypeCount], edge: str) -> int | None:
-    """Return the summed count at a moved cut, or None where one of the parts has none."""
-    counts = [getattr(part, edge) for part in found]
+def _add_up(found: Sequence[PhenotypeCount], which: str) -> int | None:
+    """Return the summed count of one kind, or None where one of the parts has none."""
+    counts = [getattr(part, which) for part in found]
     return None if not counts or None in counts else sum(counts)

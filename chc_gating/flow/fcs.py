@@ -189,7 +189,11 @@ def _map_file(path: Path) -> mmap.mmap:
         raise RawFileError("no such file; check the column file of the acquisitions sheet")
     if not path.is_file():
         raise RawFileError("is a folder or a device, not a file")
-    with path.open("rb") as file:
+    try:
+        file = path.open("rb")
+    except PermissionError:
+        raise RawFileError("may not be read; give yourself permission to read it") from None
+    with file:
         if path.stat().st_size == 0:
             raise RawFileError("is empty; copy it again")
         return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)

@@ -60,6 +60,7 @@ def compile_gates(
     arrays = _pack(compiled, tables, cuts, file=file, terms=terms)
     return GatePlan(
         channels=tuple(channels),
+        channel_names=file.panel_names,
         population_names=order,
         population_parents=tuple(None if g.parent == NONE else order[g.parent] for g in compiled),
         phenotype=gates.phenotype,

@@ -19,6 +19,16 @@ class FileChannels:
         self.names = tuple(channels)
         self.labels = tuple(labels)
 
+    @property
+    def panel_names(self) -> tuple[str, ...]:
+        """The m channels as the panel names them; where it names none, as the file does."""
+        names = list(self.names)
+        for name in self.panel.channels:
+            place = self.find(name)
+            if place is not None and name not in names:
+                names[place] = name
+        return tuple(names)
+
     def find(self, name: str) -> int | None:
         """Return the index of a panel channel in the file, None where it is not there."""
         found = match_channels(name, self.names, labels=self.labels)

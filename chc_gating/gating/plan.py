@@ -41,6 +41,7 @@ class GatePlan:
     """What `run_plan` evaluates.
 
     channels : the m channels of the stream that the plan was made for.
+    channel_names : the same as results name them: by the panel's name, where it has one.
     population_names, population_parents : P, parents first; the first is all events.
     phenotypes : None where the gates name no phenotypes or no cuts.
     nucleated : the population that counts as nucleated, None where that is not known.
@@ -48,6 +49,7 @@ class GatePlan:
     """
 
     channels: tuple[str, ...]
+    channel_names: tuple[str, ...]
     population_names: tuple[str, ...]
     population_parents: tuple[str | None, ...]
     phenotype: str

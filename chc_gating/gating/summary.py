@@ -89,7 +89,7 @@ def summarize(
     phenotype = order.index(plan.phenotype)
     return GatingResult(
         event_count=stream.event_count,
-        channels=plan.channels,
+        channels=plan.channel_names,
         population_names=order,
         population_parents=plan.population_parents,
         population_counts=tally.population.sum(axis=0),

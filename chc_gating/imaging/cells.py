@@ -50,6 +50,7 @@ def cell_stream(measurements_path: Path, panel: Panel) -> CellStream:
     ChcError
         The file is missing, or lacks a channel of the panel.
     """
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     _check_statistics(panel)
@@ -58,6 +59,10 @@ def cell_stream(measurements_path: Path, panel: Panel) -> CellStream:
         file = pq.ParquetFile(measurements_path)
     except FileNotFoundError:
         raise ChcError(f"{measurements_path}: no such measurements; run chc measure") from None
+    except pa.ArrowInvalid:
+        raise ChcError(
+            f"{measurements_path}: is damaged or no Parquet file; run chc measure again"
+        ) from None
     with file:
         _check_columns(file, panel, path=measurements_path)
         facts = file.read(columns=["id", "centroid_y_px", "centroid_x_px", "flags"])

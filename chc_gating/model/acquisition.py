@@ -37,14 +37,15 @@ class PhenotypeCount(Record):
     """Events of one class, and what its count would be under other choices.
 
     ``low_cut`` and ``high_cut``: every cut times .9 and 1.1; None where cuts are not ours.
-    ``without_saturated``: events none of whose markers, nor what they lean on, is saturated.
+    ``without_saturated``: events none of whose markers, nor what they lean on, is saturated; None
+    where the maximum of a marker's detector is not known.
     """
 
     name: str
     events: int
     low_cut: int | None
     high_cut: int | None
-    without_saturated: int
+    without_saturated: int | None
 
 
 class AppliedCut(Record):
@@ -144,11 +145,15 @@ class TimeBin(Record):
 
 
 class ChannelQuality(Record):
-    """Per channel: events at or above saturation, at the lower margin, and not finite."""
+    """Per channel: events at or above saturation, at the lower margin, and not finite.
+
+    ``saturated`` is None where the detector's maximum is not known, ``at_lower_margin`` on slides,
+    whose channels have none.
+    """
 
     channel: str
-    saturated: int
-    at_lower_margin: int
+    saturated: int | None
+    at_lower_margin: int | None
     nonfinite: int
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from chc_gating.model.gates import Gates
     from chc_gating.model.panel import Panel
 
+POSITIONS = ("centroid_y_px", "centroid_x_px")
+"""Columns of a slide's candidates, float64."""
+
 Parameter = str | int | float | bool | None
 
 
@@ -49,8 +52,14 @@ class Origin:
 
 @dataclass(frozen=True)
 class Measured:
-    """What the front end adds to a gating result: facts, repairs and flags of the whole."""
+    """What the front end adds to a gating result: facts, repairs and flags of the whole.
 
+    saturated : per channel the events at the detector's maximum, None where that is not known.
+    has_margins : whether a channel has a lowest value that events can pile up at.
+    """
+
+    saturated: Sequence[int | None]
+    has_margins: bool = True
     spillover: AppliedSpillover | None = None
     flow: FlowFacts | None = None
     slide: SlideFacts | None = None
@@ -74,7 +83,7 @@ def describe_result(result: GatingResult, origin: Origin, measured: Measured) ->
         gates=origin.gates,
         event_count=result.event_count,
         populations=_describe_populations(result),
-        phenotypes=_describe_phenotypes(result) if has_cuts else (),
+        phenotypes=_describe_phenotypes(result, measured) if has_cuts else (),
         flags=result.flag_counts,
         draw_flags=tuple(sorted(set(measured.draw_flags))),
         nucleated_events=result.nucleated_events,
@@ -115,9 +124,17 @@ def _describe_populations(result: GatingResult) -> tuple[PopulationCount, ...]:
     return tuple(described)
 
 
-def _describe_phenotypes(result: GatingResult) -> tuple[PhenotypeCount, ...]:
+def _describe_phenotypes(result: GatingResult, measured: Measured) -> tuple[PhenotypeCount, ...]:
+    saturated = dict(zip(result.channels, measured.saturated, strict=True))
+    known = all(saturated[cut.channel] is not None for cut in result.cuts)
     return tuple(
-        PhenotypeCount(name=name, events=n, low_cut=low, high_cut=high, without_saturated=clean)
+        PhenotypeCount(
+            name=name,
+            events=n,
+            low_cut=low,
+            high_cut=high,
+            without_saturated=clean if known else None,
+        )
         for name, n, low, high, clean in zip(
             result.class_names,
             result.class_counts.tolist(),
@@ -137,10 +154,15 @@ def describe_quality(result: GatingResult, measured: Measured) -> AcquisitionQua
         event_count=result.event_count,
         time_bins=tuple(measured.time_bins),
         channels=tuple(
-            ChannelQuality(channel=name, saturated=high, at_lower_margin=low, nonfinite=nonfinite)
+            ChannelQuality(
+                channel=name,
+                saturated=high,
+                at_lower_margin=low if measured.has_margins else None,
+                nonfinite=nonfinite,
+            )
             for name, high, low, nonfinite in zip(
                 result.channels,
-                result.channel_saturated.tolist(),
+                measured.saturated,
                 result.channel_at_lower_margin.tolist(),
                 result.channel_nonfinite.tolist(),
                 strict=True,
@@ -160,37 +182,41 @@ def candidates_table(
     import pyarrow
 
     found = result.candidates
-    columns: dict[str, object] = {
-        "candidate": np.arange(len(found.event_id), dtype=np.int64),
-        "event": found.event_id.astype(np.int64),
-        "time_bin": found.bin.astype(np.int32),
-        "phenotype": pyarrow.array(list(found.phenotype), pyarrow.string()),
-        "sub_phenotype": pyarrow.array(list(found.sub_phenotype), pyarrow.string()),
-        "flags": pyarrow.array(
-            [";".join(event_flag_names(int(bits))) for bits in found.flags], pyarrow.string()
-        ),
-    }
-    columns.update(positions or {})
-    for i, name in enumerate(result.channels):
-        columns[f"raw:{name}"] = np.ascontiguousarray(found.raw[:, i])
-        columns[f"compensated:{name}"] = np.ascontiguousarray(found.compensated[:, i])
-    return pyarrow.table(columns)
+    columns = [
+        np.arange(len(found.event_id), dtype=np.int64),
+        found.event_id.astype(np.int64),
+        found.bin.astype(np.int32),
+        list(found.phenotype),
+        list(found.sub_phenotype),
+        [";".join(event_flag_names(int(bits))) for bits in found.flags],
+        *(positions[name] for name in POSITIONS if positions),
+    ]
+    for i in range(len(result.channels)):
+        columns += [np.ascontiguousarray(found.raw[:, i])]
+        columns += [np.ascontiguousarray(found.compensated[:, i])]
+    schema = candidates_schema(result.channels, has_positions=bool(positions))
+    return pyarrow.Table.from_arrays(
+        [pyarrow.array(c, field.type) for c, field in zip(columns, schema, strict=True)],
+        schema=schema,
+    )
 
 
-def empty_candidates_table() -> pyarrow.Table:
-    """Return a candidates table of an acquisition that could not be measured."""
+def candidates_schema(channels: Iterable[str], *, has_positions: bool) -> pyarrow.Schema:
+    """Return the columns of candidates.parquet; a slide's have positions in pixels."""
     import pyarrow
 
-    return pyarrow.table(
-        {
-            "candidate": pyarrow.array([], pyarrow.int64()),
-            "event": pyarrow.array([], pyarrow.int64()),
-            "time_bin": pyarrow.array([], pyarrow.int32()),
-            "phenotype": pyarrow.array([], pyarrow.string()),
-            "sub_phenotype": pyarrow.array([], pyarrow.string()),
-            "flags": pyarrow.array([], pyarrow.string()),
-        }
-    )
+    columns = [
+        ("candidate", pyarrow.int64()),
+        ("event", pyarrow.int64()),
+        ("time_bin", pyarrow.int32()),
+        ("phenotype", pyarrow.string()),
+        ("sub_phenotype", pyarrow.string()),
+        ("flags", pyarrow.string()),
+        *((name, pyarrow.float64()) for name in POSITIONS if has_positions),
+    ]
+    for channel in channels:
+        columns += [(f"{kind}:{channel}", pyarrow.float64()) for kind in ("raw", "compensated")]
+    return pyarrow.schema(columns)
 
 
 def write_gated(folder: Path, *, result: GatingResult, origin: Origin, measured: Measured) -> None:
@@ -219,4 +245,6 @@ def write_not_counted(folder: Path, *, origin: Origin, reason: str) -> None:
     quality = AcquisitionQuality(software_version=version, status="not_counted", reason=reason)
     write_record(folder / "quality.json", quality)
     write_densities(folder / "densities.npz", ())
-    write_table(folder / "candidates.parquet", empty_candidates_table())
+    panel = origin.panel
+    schema = candidates_schema(panel.channels, has_positions=panel.modality == "image")
+    write_table(folder / "candidates.parquet", schema.empty_table())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,7 +13,10 @@ from chc_gating.gating.compile import compile_gates
 from chc_gating.gating.run import run_plan
 from chc_gating.model.gates import Gates
 from chc_gating.model.panel import Channel, Panel
+from chc_gating.model.record import MARKER_PATTERN
 from chc_gating.stages.spillover import resolve_spillover
+
+MARKER = re.compile(MARKER_PATTERN)
 
 
 def gate_events(
@@ -19,9 +24,10 @@ def gate_events(
 ) -> dict[str, NDArray[np.bool_]]:
     """Return for every population which events of a file it holds, (n,) bool each.
 
-    Without a panel, gates may use every channel of the file, no marker, and the file's own
-    spillover where it has one; a panel whose spillover is a CSV needs `chc gate-flow`. The
-    population of all events is ``all``. A file without events gives arrays of no length.
+    Without a panel, gates may use every channel of the file, the markers that the file itself
+    names ($PnS), and the file's own spillover where it has one; a panel whose spillover is a CSV
+    needs `chc gate-flow`. The population of all events is ``all``. A file without events gives
+    arrays of no length.
 
     Raises RawFileError where the file lacks a channel that the gates use, ChcError where the
     gates cannot be compiled.
@@ -41,7 +47,11 @@ def gate_events(
         labels=fcs.markers,
     )
     plan = compile_gates(
-        the_panel, gates, channels=fcs.channels, labels=fcs.markers, spillover=spillover
+        the_panel,
+        gates.model_copy(update={"phenotypes": {}}),
+        channels=fcs.channels,
+        labels=fcs.markers,
+        spillover=spillover,
     )
     result = run_plan(fcs.event_stream(), plan, keep_events=True)
     mask = result.event_mask
@@ -55,8 +65,12 @@ def gate_events(
 
 def _panel_of_file(fcs: FcsFile) -> Panel:
     found = spillover_from_keyword(fcs.keywords, channels=fcs.channels, labels=fcs.markers)
+    labels = [label if label and MARKER.fullmatch(label) else None for label in fcs.markers]
+    markers = [label if labels.count(label) == 1 else None for label in labels]
     return Panel(
-        name="file",
+        name="of the file",
         spillover="none" if found is None else "keyword",
-        channels={name: Channel() for name in fcs.channels},
+        channels={
+            name: Channel(marker=marker) for name, marker in zip(fcs.channels, markers, strict=True)
+        },
     )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
 from chc_gating.batch.gates import load_gates
 from chc_gating.batch.panels import load_panel
 from chc_gating.errors import RawFileError
@@ -85,9 +87,16 @@ def _gate(
         plan, found = _compile(fcs, origin, spillover=spillover, bead_population=bead_population)
     except RawFileError as error:
         raise RawFileError(f"{file}: {error}") from None
-    result = run_plan(fcs.event_stream(), plan, threads=threads)
+    stream = fcs.event_stream()
+    result = run_plan(stream, plan, threads=threads)
     bins = assess_time(result)
     measured = Measured(
+        saturated=[
+            count if known else None
+            for count, known in zip(
+                result.channel_saturated.tolist(), np.isfinite(stream.saturation), strict=True
+            )
+        ],
         spillover=None if found is None else describe_spillover(found),
         flow=read_flow_facts(fcs),
         repairs=fcs.repairs,

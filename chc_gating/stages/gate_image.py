@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from chc_gating.batch import layout
 from chc_gating.batch.gates import load_gates
 from chc_gating.batch.panels import load_panel
 from chc_gating.errors import RawFileError
@@ -19,6 +20,7 @@ from chc_gating.imaging.cells import CellStream, cell_stream
 from chc_gating.imaging.crops import write_crops, write_no_crops
 from chc_gating.imaging.records import Measurement
 from chc_gating.imaging.slide import open_slide
+from chc_gating.kernels.plan_arrays import PlanArrays
 from chc_gating.model.events import EventStream
 from chc_gating.model.flags import event_flag_bit, event_flag_names
 from chc_gating.model.panel import Panel
@@ -59,12 +61,13 @@ def gate_image(
     no longer be read, unless ``record_faults`` makes that a result.
     """
     the_panel = load_panel(panel)
-    measurement = read_record(measured / "measurement.json", Measurement)
+    measurement = read_record(measured / layout.MEASUREMENT, Measurement)
     origin = Origin(
         panel=the_panel,
         gates=load_gates(gates, panel=the_panel),
         inputs=(
-            *measurement.inputs,
+            *(file for file in measurement.inputs if file.role != "panel"),
+            describe_input("panel", panel),
             describe_input("gates", gates),
             *([describe_input("spillover", spillover)] if spillover else []),
         ),
@@ -76,7 +79,7 @@ def gate_image(
             _write_nothing(folder, origin, reason=reason)
             return
         try:
-            cells = cell_stream(measured / "measurements.parquet", the_panel)
+            cells = cell_stream(measured / layout.MEASUREMENTS, the_panel)
             found = resolve_spillover(
                 the_panel, table=spillover, keywords={}, channels=(), labels=()
             )
@@ -88,6 +91,8 @@ def gate_image(
             _write_nothing(folder, origin, reason=str(error))
             return
         facts = Measured(
+            saturated=cells.saturated.sum(axis=0).tolist(),
+            has_margins=False,
             spillover=None if found is None else describe_spillover(found),
             slide=measurement.slide,
             repairs=measurement.repairs,
@@ -99,22 +104,28 @@ def gate_image(
 def _gate(
     cells: CellStream, origin: Origin, *, spillover: Spillover | None, threads: int
 ) -> GatingResult:
-    stream = replace(cells.stream, event_flags=_flag_cells(cells, origin.panel))
     plan = compile_gates(
         origin.panel,
         origin.gates,
-        channels=stream.channels,
-        labels=stream.labels,
+        channels=cells.stream.channels,
+        labels=cells.stream.labels,
         spillover=spillover,
     )
+    stream = replace(cells.stream, event_flags=_flag_cells(cells, plan.arrays))
     return run_plan(stream, plan, threads=threads, keep_events=True)
 
 
-def _flag_cells(cells: CellStream, panel: Panel) -> NDArray[np.uint32]:
-    """Return the cells' flags, with `saturated` where a marker holds saturated pixels."""
-    markers = [cells.stream.channels.index(channel) for channel in panel.markers.values()]
-    saturated = cells.saturated[:, markers].any(axis=1)
-    return cells.flags | np.where(saturated, event_flag_bit("saturated"), np.uint32(0))
+def _flag_cells(cells: CellStream, arrays: PlanArrays) -> NDArray[np.uint32]:
+    """Return the cells' flags, with those of saturation: of a marker's own channel, or of one
+    that its compensation takes something from.
+    """
+    flags = cells.flags.copy()
+    for channel in arrays.marker_channel:
+        detectors, _ = arrays.terms(channel)
+        others = detectors[detectors != channel]
+        flags[cells.saturated[:, channel]] |= event_flag_bit("saturated")
+        flags[cells.saturated[:, others].any(axis=1)] |= event_flag_bit("leans_on_saturated")
+    return flags
 
 
 def _write_crops(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from chc_gating.batch.layout import LABELS, MEASUREMENT, MEASUREMENTS, SEGMENTATION
 from chc_gating.batch.panels import load_panel
 from chc_gating.errors import RawFileError
 from chc_gating.imaging.cell_table import write_rows
@@ -11,13 +12,11 @@ from chc_gating.imaging.labels import Labels
 from chc_gating.imaging.measure import RING_UM, measure_cells
 from chc_gating.imaging.records import Measurement, Parameters, Segmentation
 from chc_gating.imaging.slide import Slide, open_slide
+from chc_gating.model.acquisition import InputFile
 from chc_gating.model.panel import Panel
 from chc_gating.storage.atomic import replacing_files
-from chc_gating.storage.provenance import software_version
+from chc_gating.storage.provenance import describe_input, software_version
 from chc_gating.storage.records import read_record, write_record
-
-MEASUREMENTS, MEASUREMENT = "measurements.parquet", "measurement.json"
-_LABELS, _SEGMENTATION = "labels.tif", "segmentation.json"
 
 
 def measure(
@@ -38,9 +37,12 @@ def measure(
     counted. ``tile_px`` and ``threads`` change no number. Raises as `segment` does.
     """
     the_panel = load_panel(panel)
-    segmentation = read_record(labels / _SEGMENTATION, Segmentation)
+    segmentation = read_record(labels / SEGMENTATION, Segmentation)
     parameters: Parameters = {**segmentation.parameters, "ring_um": ring_um}
     with replacing_files(output) as folder:
+        segmentation = segmentation.model_copy(
+            update={"inputs": _replace_panel(segmentation.inputs, panel)}
+        )
         if segmentation.slide is None:
             reason = segmentation.reason or "the slide was not segmented"
             record = _write_nothing(folder, segmentation, parameters, the_panel, reason=reason)
@@ -48,7 +50,7 @@ def measure(
             try:
                 with (
                     _reopen(slide, segmentation, the_panel) as opened,
-                    Labels(labels / _LABELS) as label_image,
+                    Labels(labels / LABELS) as label_image,
                 ):
                     cells = measure_cells(
                         opened,
@@ -67,6 +69,12 @@ def measure(
                     folder, segmentation, parameters, the_panel, reason=str(error)
                 )
         write_record(folder / MEASUREMENT, record)
+
+
+def _replace_panel(inputs: tuple[InputFile, ...], panel: Path) -> tuple[InputFile, ...]:
+    """Return the inputs with the panel that is used now, which another stage may not have used."""
+    others = tuple(file for file in inputs if file.role != "panel")
+    return (*others, describe_input("panel", panel))
 
 
 def _reopen(path: Path, segmentation: Segmentation, panel: Panel) -> Slide:

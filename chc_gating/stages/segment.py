@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from chc_gating.batch.layout import LABELS, SEGMENTATION
 from chc_gating.batch.panels import load_panel
 from chc_gating.errors import ConfigError, Fault, RawFileError
 from chc_gating.imaging.labels import write_labels
@@ -18,8 +19,6 @@ from chc_gating.model.panel import Panel
 from chc_gating.storage.atomic import replacing_files
 from chc_gating.storage.provenance import describe_input, software_version
 from chc_gating.storage.records import write_record
-
-LABELS, SEGMENTATION = "labels.tif", "segmentation.json"
 
 
 def segment(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
 from chc_gating.model.acquisition import InputFile
@@ -20,11 +21,12 @@ def software_version() -> str:
 def describe_input(role: str, path: Path, *, fingerprint: bool = True) -> InputFile:
     """Return a file's path, size and SHA-256; without hash where ``fingerprint`` is false.
 
-    A file that does not exist has neither size nor hash.
+    A file that does not exist has neither size nor hash, one that may not be read no hash.
     """
     if not path.is_file():
         return InputFile(role=role, path=str(path))
-    sha256 = _hash_file(path) if fingerprint else None
+    readable = os.access(path, os.R_OK)
+    sha256 = _hash_file(path) if fingerprint and readable else None
     return InputFile(role=role, path=str(path), size_bytes=path.stat().st_size, sha256=sha256)
 
 
