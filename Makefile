@@ -56,12 +56,13 @@ $(CLUSTER_VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/.installed
 # --- the main job on the demo batch ---
 
 demo: data/demo/truth.tsv  ## simulate the demo batch, count it, compare the counts with truth
-	$(PY) -m snakemake --cores all $(ARGS)
+	$(PY) -m snakemake --cores all --quiet rules $(ARGS)
 	$(CHC) measure $(SLIDE) --panel $(SLIDE_PANEL) \
 	  --labels data/demo/true-outlines/P02-T2-S --output $(TRUE_OUTLINES)
 	$(CHC) gate-image $(TRUE_OUTLINES) --slide $(SLIDE) --panel $(SLIDE_PANEL) \
 	  --gates config/gates/chc-slide.yaml --output $(TRUE_OUTLINES)
 	$(CHC) compare results --truth data/demo/truth.tsv
+	@echo "Page of the batch: results/batch/report.html"
 
 # The slide is measured a second time on its true outlines, to tell the errors of finding nuclei
 # from those of everything after it.

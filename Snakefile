@@ -5,10 +5,14 @@ from snakemake.utils import min_version
 min_version("9.0")
 
 
+# Loads the batch and stops with all its faults; so it comes before the directive below, which
+# would stop with less to say.
+include: "workflow/rules/common.smk"
+
+
 configfile: "config/config.yaml"
 
 
-include: "workflow/rules/common.smk"
 include: "workflow/rules/spillover.smk"
 include: "workflow/rules/flow.smk"
 include: "workflow/rules/image.smk"

@@ -26,25 +26,34 @@ def summarise(batch: Batch) -> str:
     if page.is_file():
         lines.append(f"Page of the batch: {page}   table: {page.with_name('counts.tsv')}")
     lines.append("Logs: logs/")
-    lines.append(_next_step(counts, page=page))
+    lines.append(_next_step(counts, root=root, page=page))
     return "\n".join(lines)
+
+
+def _draw_file(root: Path, draw: str) -> Path:
+    return layout.draw_folder(root, draw) / "count.json"
 
 
 def _read_count(root: Path, draw: str) -> DrawCount | None:
     try:
-        return read_record(layout.draw_folder(root, draw) / "count.json", DrawCount)
+        return read_record(_draw_file(root, draw), DrawCount)
     except ChcError:
         return None
 
 
-def _next_step(counts: dict[str, DrawCount | None], *, page: Path) -> str:
-    unreached = [draw for draw, count in counts.items() if count is None]
-    if unreached or not page.is_file():
-        return "Next: read the log that is named above, mend it, and type the same command again."
-    failed = [draw for draw, count in counts.items() if count and count.status != "counted"]
-    if failed:
+def _next_step(counts: dict[str, DrawCount | None], *, root: Path, page: Path) -> str:
+    if None in counts.values() or not page.is_file():
         return (
-            "Next: mend or replace the files of these draws and type the same command again; "
-            "only they run."
+            "Next: read the log that is named above, mend it, and type the same command again. "
+            "A run that was broken off wants --rerun-incomplete with it (after --unlock, if it "
+            "says that the folder is locked)."
         )
+    made = page.stat().st_mtime_ns
+    if any(_draw_file(root, draw).stat().st_mtime_ns > made for draw in counts):
+        return (
+            f"Next: {page} and counts.tsv are older than some draws; type the command without "
+            "naming a result, and they are made anew."
+        )
+    if any(count and count.status != "counted" for count in counts.values()):
+        return f"Next: {page} says what to do about the draws that were not counted."
     return f"Next: open {page} in a browser."

@@ -72,7 +72,7 @@ def test_equal_counts_agree(results: Path, truth: Path) -> None:
     comparison = compare(results, truth=truth)
     assert comparison.agrees, comparison.text
     assert "S1 segmented, CTC: found 10, missed 0, false 0, recall 1.000" in comparison.text
-    assert "Every count equals the oracle's." in comparison.text
+    assert "Every count equals the oracle's" in comparison.text
 
 
 def test_planted_oracle_and_count_stand_in_one_line(results: Path, truth: Path) -> None:
