@@ -118,6 +118,9 @@ def assemble_batch(
 
 def _read_configuration(path: Path, found: Assembly) -> Configuration | None:
     """Return the configuration; with a faulty key left out, so that its sheets are read too."""
+    if not path.exists():
+        found.faults.append(Fault(str(path), "no such configuration file", _NAME_CONFIG))
+        return None
     try:
         document = read_document(path)
     except ConfigError as error:
@@ -133,6 +136,10 @@ def _read_configuration(path: Path, found: Assembly) -> Configuration | None:
     return config
 
 
+_NAME_CONFIG = (
+    "go to the batch's folder, or name the file (snakemake: --configfile) and the folder that its "
+    "paths start at (--directory)"
+)
 _LOCALE = frozenset({"settings", "settings.decimal", "settings.date_format"})
 """Where one of these is at fault, every cell would be misjudged: sheets are not read."""
 
@@ -220,6 +227,10 @@ def _read_gates(folder: str, directory: Path, found: Assembly) -> None:
     for panel, gates in pairs:
         if gates in found.gates:
             found.faults += found.gates[gates].check_against(found.panels.get(panel))
+    checked = {gates for _, gates in pairs}
+    for name, file in found.gates.items():
+        if name not in checked:
+            found.faults += file.check_against(None)
 
 
 def _check_rows(found: Assembly) -> None:
@@ -233,10 +244,13 @@ def _check_rows(found: Assembly) -> None:
     found.faults += cross_rules.check_uses(acquisitions, file, panels=found.panels, gates=gates)
     found.faults += cross_rules.check_replicates(acquisitions, file)
     found.faults += row_rules.check_controls(controls, found.file("controls"))
-    found.faults += cross_rules.check_control_markers(
+    found.warnings += cross_rules.warn_of_control_markers(
         controls, found.file("controls"), found.panels
     )
     found.faults += row_rules.check_clinical_events(events, found.file("clinical_events"))
     found.warnings += row_rules.warn_of_draws(draws, found.file("draws"))
     found.warnings += row_rules.warn_of_acquisitions(acquisitions, file)
+    found.warnings += row_rules.warn_of_volumes(
+        acquisitions, file, draws={row.draw: row for _, row in draws}
+    )
     found.warnings += cross_rules.warn_of_empty_draws(found.tables)

@@ -154,20 +154,16 @@ def check_replicates(rows: Iterable[tuple[int, Acquisition]], file: str) -> Iter
             )
 
 
-def check_control_markers(
+def warn_of_control_markers(
     rows: Iterable[tuple[int, Control]], file: str, panels: Mapping[str, Panel]
-) -> Iterator[Fault]:
-    """Yield controls of a marker that their panel does not have."""
+) -> Iterator[str]:
+    """Yield controls of a marker that their panel does not have; no count uses controls yet."""
     for line, row in rows:
         panel = panels.get(row.panel)
         if panel is not None and row.marker is not None and row.marker not in panel.markers:
-            yield Fault(
-                file,
-                f"panel {row.panel} has no such marker",
-                suggest(row.marker, panel.markers),
-                line,
-                "marker",
-                row.marker,
+            yield (
+                f"{file}, row {line}, marker: panel {row.panel} has no marker {row.marker}; "
+                f"{suggest(row.marker, panel.markers)}"
             )
 
 

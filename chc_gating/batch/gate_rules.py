@@ -169,16 +169,28 @@ def _check_reference(gates: Gates, key: str) -> Iterator[Finding]:
 
 
 def _check_phenotypes(gates: Gates) -> Iterator[Finding]:
-    faulty = False
     for name, rule in gates.phenotypes.items():
         keys = ("phenotypes", name)
         if name in _OWN_CLASSES or name.startswith(tuple(f"{c}_" for c in _CANDIDATES)):
             yield Finding(keys, "is a name that the program gives itself", "choose another name")
-        for finding in _check_rule(keys, rule):
-            faulty = True
-            yield finding
-    if faulty:
-        return
+        yield from _check_rule(keys, rule)
+
+
+def check_overlaps(gates: Gates, panel: Panel | None) -> Iterator[Finding]:
+    """Yield pairs of phenotypes that one event can satisfy at once.
+
+    Nothing where a rule cannot be parsed or names a marker that is not known: a misspelt marker
+    excludes nothing, and is told by itself.
+    """
+    rules = [_parse(rule) for rule in gates.phenotypes.values()]
+    for rule in rules:
+        if not isinstance(rule, Expression):
+            return
+        for marker in rule.markers:
+            if (panel is not None and marker not in panel.markers) or (
+                gates.cuts and marker not in gates.cuts
+            ):
+                return
     try:
         overlaps = find_overlaps(gates.phenotypes)
     except ChcError as error:
@@ -217,7 +229,10 @@ def check_panel(gates: Gates, panel: Panel | None) -> Iterator[Finding]:
 
 
 def check_table(gates: Gates, panel: Panel) -> Iterator[Finding]:
-    """Yield what keeps phenotypes and the panel's epithelial markers out of one table."""
+    """Yield what keeps phenotypes and the panel's epithelial markers out of one table.
+
+    To be asked where `check_overlaps` finds nothing.
+    """
     if not gates.phenotypes or not gates.cuts:
         return
     epithelial = [m for m in panel.markers_with_role("epithelial") if m in gates.cuts]

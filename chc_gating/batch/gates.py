@@ -9,6 +9,7 @@ from chc_gating.batch.documents import Document, read_document
 from chc_gating.batch.gate_rules import (
     Finding,
     check_form,
+    check_overlaps,
     check_panel,
     check_table,
     find_unused_cuts,
@@ -44,10 +45,11 @@ class GatesFile:
         self._document = document
 
     def check_against(self, panel: Panel | None) -> list[Fault]:
-        """Return the faults of these gates on a panel: channels, markers, markers without cut."""
+        """Return the faults of these gates on a panel: channels, markers, cuts, overlaps."""
         if self.gates is None or self._document is None:
             return []
         faults = _locate(check_panel(self.gates, panel), self._document)
+        faults += _locate(check_overlaps(self.gates, panel), self._document)
         if panel is None or faults or self.faults:
             return faults
         return _locate(check_table(self.gates, panel), self._document)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import datetime
+from collections.abc import Iterable, Iterator, Mapping
 
 from chc_gating.batch.rows import Acquisition, ClinicalEvent, Control, Draw
 from chc_gating.errors import Fault
@@ -13,6 +14,13 @@ _IMAGE_ONLY = ("volume_plated_ml", "pixel_size_um")
 _RESPONSES = ("CR", "PR", "SD", "PD")
 _LEAST_PLAUSIBLE_WBC_PER_UL = 100
 """Below it a number was most likely meant in 10^9 per litre (6.2 for 6,200)."""
+_MOST_PLAUSIBLE_WBC_PER_UL = 500_000
+"""Leukaemia with hyperleukocytosis starts at 100,000; above this it is another unit."""
+_MOST_PLAUSIBLE_ML = 100
+"""More blood than one venepuncture draws: most likely microlitres."""
+_MOST_PLAUSIBLE_DILUTION = 1000
+_FIRST_DAY = datetime.date(1990, 1, 1)
+"""Older than any file of this kind: most likely a two-digit year, or an empty date of a program."""
 
 
 def check_draws(rows: Iterable[tuple[int, Draw]], file: str) -> Iterator[Fault]:
@@ -68,11 +76,38 @@ def check_draws(rows: Iterable[tuple[int, Draw]], file: str) -> Iterator[Fault]:
 def warn_of_draws(rows: Iterable[tuple[int, Draw]], file: str) -> Iterator[str]:
     """Yield what is allowed in a draw's row and most likely not meant."""
     for line, row in rows:
-        if row.wbc_per_ul is not None and row.wbc_per_ul < _LEAST_PLAUSIBLE_WBC_PER_UL:
+        place = f"{file}, row {line}"
+        wbc = row.wbc_per_ul
+        if wbc is not None and wbc < _LEAST_PLAUSIBLE_WBC_PER_UL:
             yield (
-                f"{file}, row {line}, wbc_per_ul: {row.wbc_per_ul:g} cells per uL is very low; "
+                f"{place}, wbc_per_ul: {wbc:g} cells per uL is very low; "
                 "6.2 x 10^9/L is 6200 per uL"
             )
+        if wbc is not None and wbc > _MOST_PLAUSIBLE_WBC_PER_UL:
+            yield (
+                f"{place}, wbc_per_ul: {wbc:,.0f} cells per uL is very high; is it per mL or L? "
+                "6.2 x 10^9/L is 6200 per uL"
+            )
+        if row.volume_ml is not None and row.volume_ml > _MOST_PLAUSIBLE_ML:
+            yield f"{place}, volume_ml: {row.volume_ml:,g} mL of blood; is it in mL, not uL?"
+
+
+def warn_of_days(
+    rows: Iterable[tuple[int, Draw]], file: str, *, today: datetime.date
+) -> Iterator[str]:
+    """Yield draws of a day to come, or before anyone measured such blood.
+
+    It depends on the day on which it is asked, so it is no rule of a batch, whose validity its
+    files alone decide.
+    """
+    for line, row in rows:
+        if _FIRST_DAY <= row.collected_on <= today:
+            continue
+        when = "in the future" if row.collected_on > today else f"before {_FIRST_DAY.year}"
+        yield (
+            f"{file}, row {line}, collected_on: {row.collected_on.isoformat()} is {when}; "
+            "correct the day, or settings.date_format"
+        )
 
 
 def check_acquisitions(rows: Iterable[tuple[int, Acquisition]], file: str) -> Iterator[Fault]:
@@ -81,6 +116,32 @@ def check_acquisitions(rows: Iterable[tuple[int, Acquisition]], file: str) -> It
         if row.modality == "flow" and row.image != 0:
             yield Fault(
                 file, "an FCS file has no images", "leave it blank", line, "image", str(row.image)
+            )
+
+
+def warn_of_volumes(
+    rows: Iterable[tuple[int, Acquisition]], file: str, *, draws: Mapping[str, Draw]
+) -> Iterator[str]:
+    """Yield volumes and dilutions that are most likely not meant."""
+    for line, row in rows:
+        place = f"{file}, row {line}"
+        draw = draws.get(row.draw)
+        drawn_ml = None if draw is None else draw.volume_ml
+        for name in ("volume_plated_ml", "blood_in_tube_ml"):
+            volume_ml = getattr(row, name)
+            if volume_ml is None:
+                continue
+            if drawn_ml is not None and volume_ml > drawn_ml:
+                yield (
+                    f"{place}, {name}: {volume_ml:,g} mL is more than the {drawn_ml:,g} mL of "
+                    f"draw {row.draw}"
+                )
+            elif volume_ml > _MOST_PLAUSIBLE_ML:
+                yield f"{place}, {name}: {volume_ml:,g} mL of blood; is it in mL, not uL?"
+        if row.dilution_factor is not None and row.dilution_factor > _MOST_PLAUSIBLE_DILUTION:
+            yield (
+                f"{place}, dilution_factor: {row.dilution_factor:,g} is very high; it is the final "
+                "volume over the blood volume, and 10 for 1 in 10"
             )
 
 

@@ -59,7 +59,10 @@ SpilloverFile = Annotated[
     Path | None, typer.Option("--spillover", help="spillover.json of `chc spillover`.")
 ]
 Results = Annotated[Path, typer.Option("--results", help="Folder of the batch's results.")]
-Config = Annotated[Path, typer.Argument(help="The batch's config.yaml; paths start here.")]
+Config = Annotated[
+    Path,
+    typer.Argument(help="The batch's config.yaml; paths in it start at the working directory."),
+]
 Draw = Annotated[str, typer.Option("--draw", help="Id of the draw.")]
 LogLevel = Annotated[str, typer.Option("--log-level", help="debug, info, warning or error.")]
 
@@ -102,13 +105,19 @@ def new_batch_command(
 
 
 @app.command("check", epilog="Example: chc check config/config.yaml")
-def check_command(config: Config, log_level: LogLevel = "warning") -> None:
+def check_command(
+    config: Annotated[Path, typer.Argument(help="The batch's config.yaml.")],
+    directory: Annotated[
+        Path, typer.Option("--directory", help="Folder that paths in the configuration start at.")
+    ] = Path(),
+    log_level: LogLevel = "warning",
+) -> None:
     """Check sheets, panels, gates, files, channels and units; list all faults at once."""
     _set_log_level(log_level)
     from chc_gating.stages.check import check
 
-    report = check(config)
-    typer.echo(report.text, err=bool(report.faults))
+    report = check(config, directory=directory)
+    typer.echo(report.text)
     if report.faults:
         raise typer.Exit(EXIT_USER)
 

@@ -2,6 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+_HARMLESS = (
+    "Time has a $PnG beside $TIMESTEP",
+    "$PnE says logarithmic, but floats are linear",
+    "$PnR is not written as a whole number",
+    "$NEXTDATA points to no data set",
+    "keywords have an empty value",
+    "no $MODE; taken as a list of events",
+)
+"""What vendors write as a habit, and what every reader understands alike: no value is in doubt."""
+
+
+def split_harmless(lines: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Return the repairs that leave no value in doubt, and the others.
+
+    Examples
+    --------
+    >>> split_harmless(["no $MODE; taken as a list of events", "no usable $TOT; ..."])
+    (['no $MODE; taken as a list of events'], ['no usable $TOT; ...'])
+    """
+    harmless: list[str] = []
+    odd: list[str] = []
+    for line in lines:
+        (harmless if any(habit in line for habit in _HARMLESS) else odd).append(line)
+    return harmless, odd
+
 
 class RepairLog:
     """Collects repairs; the same repair of several channels becomes one line.

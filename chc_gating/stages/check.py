@@ -2,24 +2,50 @@
 
 from __future__ import annotations
 
+import datetime
+import shlex
 from collections.abc import Iterator, Sequence, Sized
 from dataclasses import dataclass
 from pathlib import Path
 
 from chc_gating.batch.configuration import Assembly, assemble_batch
 from chc_gating.batch.contents import Batch
+from chc_gating.batch.row_rules import warn_of_days
+from chc_gating.batch.rows import Draw
 from chc_gating.errors import Fault
 from chc_gating.stages.check_files import FileCheck
+
+_ABSENT = ("no such file", "no such folder")
+_PATHS_START = (
+    "paths start at the working directory: run it from the batch's folder, or give --directory"
+)
+_STOPS_DRAW = (
+    "in raw files; the run goes on without such a file, and a draw that has no other is reported "
+    "as not counted"
+)
 
 
 @dataclass(frozen=True)
 class CheckReport:
-    """What is wrong with a batch, what is odd, and what was found."""
+    """What is wrong with a batch, what is odd, and what was found.
+
+    run_faults : of the configuration, sheets, panels and gates; a run does not start with them.
+    file_faults : of single raw files; a run counts the other draws all the same.
+    file_count : rows of sheets that name a raw file.
+    """
 
     config_path: Path
-    faults: tuple[Fault, ...]
+    directory: Path
+    run_faults: tuple[Fault, ...]
+    file_faults: tuple[Fault, ...]
     warnings: tuple[str, ...]
     facts: tuple[str, ...]
+    file_count: int = 0
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """All faults, those that stop the run first."""
+        return self.run_faults + self.file_faults
 
     @property
     def passed(self) -> bool:
@@ -28,51 +54,89 @@ class CheckReport:
 
     @property
     def text(self) -> str:
-        """The report as a person reads it: faults first, what to do next last."""
+        """The report as a person reads it at a prompt: what matters most stands last."""
+        stop = "that stops" if len(self.run_faults) == 1 else "that stop"
         blocks = [
-            _list_lines(_count(self.faults, "fault") + ", each to be corrected", self.faults),
+            _list_lines("Found", self.facts),
             _list_lines(
                 _count(self.warnings, "warning") + ", allowed but look at them", self.warnings
             ),
-            _list_lines("Found", self.facts),
+            _list_lines(f"{_count(self.file_faults, 'fault')} {_STOPS_DRAW}", self.file_faults),
+            _list_lines(f"{_count(self.run_faults, 'fault')} {stop} the run", self.run_faults),
+            self._advice,
             self._closing(),
         ]
         return "\n\n".join(block for block in blocks if block)
 
+    @property
+    def _advice(self) -> str:
+        """What to say once where more raw files are absent than found."""
+        absent = sum(fault.problem in _ABSENT for fault in self.file_faults)
+        if absent < 2 or 2 * absent <= self.file_count:
+            return ""
+        return f"{absent:,} of {self.file_count:,} raw files are not found; {_PATHS_START}."
+
     def _closing(self) -> str:
+        odd = f", {_count(self.warnings, 'warning')}" if self.warnings else ""
         if not self.faults:
-            return f"{self.config_path}: no fault. Next: run snakemake."
+            return f"{self.config_path}: no fault{odd}. Next: run snakemake."
+        words = ["chc", "check", str(self.config_path)]
+        if self.directory != Path():
+            words += ["--directory", str(self.directory)]
+        stop = "the run would not start" if self.run_faults else "the run would go on without them"
         return (
-            f"{self.config_path}: {_count(self.faults, 'fault')}. Correct them and check again: "
-            f"chc check {self.config_path}\n"
-            "(A raw file that is missing or broken would stop only its own draw, which then is "
-            "reported as not counted; every other fault stops the whole run.)"
+            f"{self.config_path}: {_count(self.faults, 'fault')}{odd}; {stop}. "
+            f"Correct them and check again: {shlex.join(words)}"
         )
 
 
-def check(config_path: Path, *, directory: Path = Path()) -> CheckReport:
+def check(
+    config_path: Path, *, directory: Path = Path(), today: datetime.date | None = None
+) -> CheckReport:
     """Check a batch's configuration, sheets, panels and gates, and the headers of its files.
 
-    Paths in the sheets are relative to ``directory``. Nothing is written.
+    Paths in the sheets are relative to ``directory``. A draw after ``today`` (by default the
+    machine's) is warned of. Nothing is written.
     """
+    config_path, directory = Path(config_path), Path(directory)
     found = assemble_batch(config_path, directory=directory)
-    faults, warnings = list(found.faults), list(found.warnings)
+    run_faults, warnings = list(found.faults), list(found.warnings)
+    file_faults: list[Fault] = []
     facts: list[str] = []
+    if not config_path.exists() and (directory / config_path).is_file():
+        remedy = f"it is named from where you are: did you mean {directory / config_path}?"
+        run_faults = [Fault(str(config_path), "no such configuration file", remedy)]
     if found.batch is not None:
         facts += _count_rows(found.batch, found)
+        day = today or datetime.date.today()
+        warnings += warn_of_days(found.rows(Draw), found.file("draws"), today=day)
         files = FileCheck(found, found.batch)
         files.run()
-        faults += files.faults
+        run_faults += files.faults
+        file_faults += files.file_faults
         warnings += files.warnings
         facts += files.facts
-    if found.batch is None or any(fault.problem == "no such file" for fault in found.faults):
-        warnings.append(f"paths are relative to {directory.resolve()}")
+        if not found.tables:
+            run_faults = _gather_absent(run_faults, config_path)
     return CheckReport(
-        config_path=Path(config_path),
-        faults=tuple(dict.fromkeys(faults)),
+        config_path=config_path,
+        directory=directory,
+        run_faults=tuple(dict.fromkeys(run_faults)),
+        file_faults=tuple(dict.fromkeys(file_faults)),
         warnings=tuple(dict.fromkeys(warnings)),
         facts=tuple(facts),
+        file_count=sum(
+            "file" in cells for table in found.tables.values() for _, cells in table.texts
+        ),
     )
+
+
+def _gather_absent(faults: Sequence[Fault], config_path: Path) -> list[Fault]:
+    """Return the faults with all paths that do not exist told as one."""
+    paths = [fault.file for fault in faults if fault.problem in _ABSENT]
+    problem = f"does not find {', '.join(paths)}"
+    gathered = Fault(str(config_path), problem, _PATHS_START)
+    return [gathered, *(fault for fault in faults if fault.problem not in _ABSENT)]
 
 
 def _count_rows(batch: Batch, found: Assembly) -> Iterator[str]:

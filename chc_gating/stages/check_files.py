@@ -10,6 +10,7 @@ from chc_gating.batch.panels import SPILLOVER_WORDS
 from chc_gating.batch.rows import Acquisition, Control
 from chc_gating.errors import ChcError, ConfigError, Fault, RawFileError
 from chc_gating.flow.fcs import FcsFile, open_fcs
+from chc_gating.flow.repairs import split_harmless
 from chc_gating.gating.file_channels import FileChannels
 from chc_gating.model.gates import Gates
 from chc_gating.model.panel import Panel
@@ -19,16 +20,22 @@ _REMEDY = "correct the path, or copy the file again"
 
 
 class FileCheck:
-    """Opens every raw file of a batch once, headers only, and keeps what is wrong."""
+    """Opens every raw file of a batch once, headers only, and keeps what is wrong.
+
+    faults : what fails in every file alike: spillover tables, and gates on their panel.
+    file_faults : what is wrong inside one raw file, or that it is missing.
+    """
 
     def __init__(self, found: Assembly, batch: Batch) -> None:
         self.faults: list[Fault] = []
+        self.file_faults: list[Fault] = []
         self.warnings: list[str] = []
         self.facts: list[str] = []
         self._found = found
         self._batch = batch
         self._tables: dict[str, Spillover | None] = {}
-        self._compiled: dict[tuple[object, ...], str | None] = {}
+        self._compiled: dict[tuple[object, ...], ChcError | None] = {}
+        self._sound: dict[tuple[str, str], bool] = {}
 
     def run(self) -> None:
         """Check spillover tables, then the files of acquisitions and of controls."""
@@ -52,7 +59,8 @@ class FileCheck:
             return path
         hint = "; write folders with /, not \\" if "\\" in file else ""
         place = self._found.file(sheet)
-        self.faults.append(Fault(place, "no such file", _REMEDY + hint, line, "file", file))
+        fault = Fault(place, "no such file", _REMEDY + hint, line, "file", file)
+        self.file_faults.append(fault)
         return None
 
     def _read_spillover(self, name: str, panel: Panel) -> Spillover | None:
@@ -90,13 +98,13 @@ class FileCheck:
             else:
                 fact = self._check_slide(path, row, panel)
         except ChcError as error:
-            self.faults.append(_fault(error, path, *place))
+            self.file_faults.append(_fault(error, path, *place))
         else:
             self.facts.append(f"{name}: {row.file}: {fact}")
 
     def _check_fcs(self, path: Path, row: Acquisition | Control, panel: Panel) -> str:
         fcs = open_fcs(path)
-        gates = self._batch.gates.get(row.gates) if isinstance(row, Acquisition) else None
+        gates = self._sound_gates(row) if isinstance(row, Acquisition) else None
         if gates is None:
             markers = panel.markers.values()
             FileChannels(panel, channels=fcs.channels, labels=fcs.markers).require(markers)
@@ -105,11 +113,27 @@ class FileCheck:
             self._warn_of_absent(fcs, row, panel)
         if fcs.event_count == 0:
             self.warnings.append(f"{row.file}: holds no event")
-        self.warnings += [f"{row.file}: repaired on reading: {text}" for text in fcs.repairs]
-        return f"FCS {fcs.version}, {fcs.event_count:,} events, {len(fcs.channels)} channels"
+        harmless, odd = split_harmless(fcs.repairs)
+        self.warnings += [f"{row.file}: repaired on reading: {text}" for text in odd]
+        read = f"FCS {fcs.version}, {fcs.event_count:,} events, {len(fcs.channels)} channels"
+        return "; ".join((read, *harmless))
+
+    def _sound_gates(self, row: Acquisition) -> Gates | None:
+        """Return a row's gates, None where they or the table of their panel are at fault.
+
+        Such gates are told by their own line; compiling them would blame every file for it.
+        """
+        pair = (row.panel, row.gates)
+        file, panel = self._found.gates.get(row.gates), self._batch.panels[row.panel]
+        if pair not in self._sound:
+            self._sound[pair] = file is not None and not (file.faults or file.check_against(panel))
+        beads = row.bead_population
+        if file is None or file.gates is None or not self._sound[pair]:
+            return None
+        return None if beads is not None and beads not in file.gates.populations else file.gates
 
     def _compile(self, fcs: FcsFile, row: Acquisition, *, panel: Panel, gates: Gates) -> None:
-        """Raise what compiling the gates for this file raises: the run would fail alike."""
+        """Raise what is wrong with this file; note what is wrong with the gates on any file."""
         from chc_gating.compensation.keyword import KEYWORDS
 
         matrix = tuple(fcs.keywords.get(key) for key in KEYWORDS)
@@ -117,12 +141,16 @@ class FileCheck:
         if key not in self._compiled:
             self._compiled[key] = self._try_plan(fcs, row, panel=panel, gates=gates)
         problem = self._compiled[key]
+        if isinstance(problem, RawFileError):
+            raise problem
         if problem is not None:
-            raise RawFileError(problem)
+            shown = (self._batch.gates_folder / f"{row.gates}.yaml").as_posix()
+            self.faults.append(Fault(shown, str(problem), f"correct it, or panel {row.panel}"))
 
     def _try_plan(
         self, fcs: FcsFile, row: Acquisition, *, panel: Panel, gates: Gates
-    ) -> str | None:
+    ) -> ChcError | None:
+        """Return what fails when the gates are compiled for this file: a run would fail alike."""
         from chc_gating.gating.compile import compile_gates
         from chc_gating.stages.spillover import resolve_spillover
 
@@ -142,7 +170,7 @@ class FileCheck:
                 bead_population=row.bead_population,
             )
         except ChcError as error:
-            return str(error)
+            return error
         return None
 
     def _warn_of_absent(self, fcs: FcsFile, row: Acquisition, panel: Panel) -> None:

@@ -75,7 +75,7 @@ def resolve_spillover(
     """Return the spillover that a panel asks for, or None where it asks for none.
 
     ``table`` is a spillover.json; a panel that names a CSV needs one. Raises RawFileError where
-    the panel says ``keyword`` and the file has no such keyword.
+    the panel says ``keyword`` and the file has no such keyword, or one that cannot be inverted.
     """
     if panel.spillover == "none":
         return None
@@ -86,6 +86,10 @@ def resolve_spillover(
                 f"panel {panel.name} takes its spillover from the file, and the file has neither "
                 "$SPILLOVER nor SPILL; write spillover: none, or name a CSV, in the panel"
             )
+        try:
+            invert_spillover(found)
+        except ChcError as error:
+            raise RawFileError(str(error)) from None
         return found
     if table is None:
         raise ChcError(

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import datetime
 from pathlib import Path
 
 import pytest
 
+from chc_gating.batch.configuration import load_batch
+from chc_gating.errors import ChcError
 from chc_gating.stages.check import CheckReport, check
 
-from .conftest import ACQUISITIONS, PANEL, write_batch
-from .raw_files import CHANNELS, LABELS, write_slide, write_tube
+from .conftest import ACQUISITIONS, CONFIG, DRAWS, GATES, PANEL, write_batch
+from .raw_files import CHANNELS, LABELS, SPILLOVER, write_slide, write_tube
 
 SLIDE_PANEL = """\
 modality: image
@@ -36,7 +39,8 @@ def test_a_good_batch_passes_and_says_what_was_found(tmp_path: Path, raw: Path) 
     assert (report.faults, report.passed) == ((), True)
     assert "2 draws (2 patient)" in report.text
     assert "p01t1: raw/p01 t1.fcs: FCS 3.1, 50 events, 7 channels" in report.text
-    assert report.text.endswith("no fault. Next: run snakemake.")
+    assert "config.yaml: no fault" in report.text
+    assert report.text.endswith("Next: run snakemake.")
 
 
 def test_a_missing_file_is_a_fault_of_its_cell(tmp_path: Path, raw: Path) -> None:
@@ -162,8 +166,168 @@ def test_checking_writes_nothing(tmp_path: Path, raw: Path) -> None:
     assert {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*")} == before
 
 
-def test_a_report_lists_each_fault_on_one_line(tmp_path: Path) -> None:
-    report = check_batch(tmp_path)
+def test_what_matters_most_stands_last(tmp_path: Path) -> None:
+    files = {"config/acquisitions.tsv": ACQUISITIONS.replace("chc\t0.8", "chc\t80", 1)}
+    report = check_batch(tmp_path, files)
+    titles = [line for line in report.text.splitlines() if line.endswith(":")]
+    assert [title.split()[0] for title in titles] == ["Found:", "2", "1"]
+    assert "the run goes on without such a file" in titles[1]
+    assert titles[2] == "1 fault that stops the run:"
     lines = report.text.splitlines()
-    assert lines[0] == "2 faults, each to be corrected:"
     assert [line for line in lines if line.startswith("  - config/acquisitions.tsv, row 2, file: ")]
+    assert "config.yaml: 3 faults; the run would not start" in lines[-1]
+
+
+def test_a_missing_file_alone_does_not_stop_the_run(tmp_path: Path, raw: Path) -> None:
+    (raw / "p01 t2.fcs").unlink()
+    report = check_batch(tmp_path)
+    assert (len(report.run_faults), len(report.file_faults)) == (0, 1)
+    assert "stops the run" not in report.text
+    assert "the run would go on without them" in report.text
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("CD45+ and (EPCAM+ or CK+)", "CD45+ und (EPCAM+ or CK+)", "syntax error"),
+        ("parent: intact", "parent: intakt", "no such population"),
+        ("CHC: CD45+", "CHC: CD4S+", "has no marker CD4S"),
+    ],
+)
+def test_a_fault_of_the_gates_is_told_once_and_blames_no_file(
+    old: str, new: str, words: str, tmp_path: Path, raw: Path
+) -> None:
+    (fault,) = check_batch(tmp_path, {"config/gates/chc.yaml": GATES.replace(old, new)}).faults
+    assert fault.file == "config/gates/chc.yaml"
+    assert words in fault.problem
+
+
+def test_gates_that_only_compiling_refuses_are_named_and_not_the_file(
+    tmp_path: Path, raw: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise ChcError("gates chc: too much for one plan")
+
+    monkeypatch.setattr("chc_gating.gating.compile.compile_gates", refuse)
+    report = check_batch(tmp_path)
+    assert [(f.file, f.problem) for f in report.run_faults] == [
+        ("config/gates/chc.yaml", "gates chc: too much for one plan")
+    ]
+    assert report.file_faults == ()
+
+
+def test_a_spillover_keyword_that_cannot_be_inverted_stops_only_its_draw(
+    tmp_path: Path, raw: Path
+) -> None:
+    write_tube(raw / "p01 t2.fcs", keywords={"$SPILLOVER": "2,PE-A,FITC-A,1,1,1,1"})
+    report = check_batch(tmp_path)
+    assert (len(report.run_faults), len(report.file_faults)) == (0, 1)
+    assert "singular" in report.file_faults[0].problem
+
+
+def test_phenotypes_that_overlap_are_told_where_no_row_uses_the_gates_rightly(
+    tmp_path: Path, raw: Path
+) -> None:
+    files = {
+        "config/gates/chc.yaml": GATES.replace("CTC: CD45- and", "CTC: CD45+ and"),
+        "config/acquisitions.tsv": ACQUISITIONS.replace("\t0.8", "\t8"),
+    }
+    problems = [fault.problem for fault in check_batch(tmp_path, files).faults]
+    assert "an event can be both CHC and CTC" in problems
+
+
+def test_the_marker_of_a_control_need_not_be_in_the_panel_yet(tmp_path: Path, raw: Path) -> None:
+    write_tube(raw / "c.fcs")
+    files = {
+        "config/config.yaml": CONFIG + "controls: config/controls.tsv\n",
+        "config/controls.tsv": "control\tpanel\tkind\tmarker\tfile\n"
+        "c1\tchc4\tfmo\tCD99\traw/c.fcs\n",
+    }
+    report = check_batch(tmp_path, files)
+    assert report.faults == ()
+    assert [w for w in report.warnings if "row 2, marker: panel chc4 has no marker CD99" in w]
+
+
+@pytest.mark.parametrize(
+    ("collected_on", "problem"),
+    [("2026-02-01", "is in the future"), ("1926-01-31", "is before 1990"), ("2026-01-31", None)],
+)
+def test_a_day_that_cannot_be_is_warned_of_by_the_check_only(
+    collected_on: str, problem: str | None, tmp_path: Path, raw: Path
+) -> None:
+    draws = DRAWS.replace("2026-01-31", collected_on).replace("2026-02-28", "2026-01-30")
+    config = write_batch(tmp_path, {"config/draws.tsv": draws})
+    report = check(config, directory=tmp_path, today=datetime.date(2026, 1, 31))
+    days = [warning for warning in report.warnings if ", collected_on: " in warning]
+    assert [problem in day for day in days if problem] == ([True] if problem else [])
+    assert load_batch(config, directory=tmp_path).warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "words"),
+    [
+        ("draws", "7.5", "8000", "volume_ml: 8,000 mL of blood; is it in mL, not uL?"),
+        ("acquisitions", "dilution_factor\t4", "1001", "dilution_factor: 1,001 is very high"),
+        ("acquisitions", "blood_in_tube_ml\t4", "8", "8 mL is more than the 7.5 mL of draw P01-T1"),
+    ],
+)
+def test_numbers_that_are_most_likely_not_meant_are_warned_of(
+    file: str, old: str, new: str, words: str, tmp_path: Path, raw: Path
+) -> None:
+    if file == "draws":
+        text = DRAWS.replace(old, new, 1)
+    else:
+        column = old.partition("\t")[0]
+        head, first, second = ACQUISITIONS.splitlines()
+        text = f"{head}\t{column}\n{first}\t{new}\n{second}\t\n"
+    report = check_batch(tmp_path, {f"config/{file}.tsv": text})
+    assert [w for w in report.warnings if w.startswith(f"config/{file}.tsv, row 2") and words in w]
+
+
+def test_leukocytes_far_above_any_blood_are_warned_of(tmp_path: Path, raw: Path) -> None:
+    head, first, second = DRAWS.splitlines()
+    text = f"{head}\twbc_per_ul\n{first}\t6200000\n{second}\t6200\n"
+    report = check_batch(tmp_path, {"config/draws.tsv": text})
+    (warning,) = [w for w in report.warnings if "wbc_per_ul" in w]
+    assert "row 2" in warning
+
+
+def test_a_habit_of_vendors_is_no_warning(tmp_path: Path, raw: Path) -> None:
+    for name in ("p01 t1.fcs", "p01 t2.fcs"):
+        write_tube(raw / name, keywords={**SPILLOVER, "$TIMESTEP": "0.01", "$P7G": "0.01"})
+    report = check_batch(tmp_path)
+    assert report.warnings == ()
+    assert "7 channels; Time has a $PnG" in report.text
+
+
+def test_from_another_folder_the_working_directory_is_named_once(
+    tmp_path: Path, raw: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = write_batch(tmp_path)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    (fault,) = check(config).faults
+    assert "config/draws.tsv, config/acquisitions.tsv, config/panels" in fault.problem
+    assert "--directory" in fault.remedy
+    assert check(config, directory=tmp_path).passed
+
+
+def test_raw_files_that_are_mostly_absent_point_to_the_working_directory(tmp_path: Path) -> None:
+    text = check_batch(tmp_path).text
+    assert "2 of 2 raw files are not found; paths start at the working directory" in text
+
+
+def test_no_configuration_file_is_one_fault_that_names_the_options(tmp_path: Path) -> None:
+    (fault,) = check(tmp_path / "config.yaml").faults
+    assert "--configfile" in fault.remedy
+    assert "--directory" in fault.remedy
+
+
+def test_a_configuration_file_is_named_from_where_one_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_batch(tmp_path / "batch")
+    monkeypatch.chdir(tmp_path)
+    (fault,) = check(Path("config/config.yaml"), directory=Path("batch")).faults
+    assert "did you mean batch/config/config.yaml?" in fault.remedy

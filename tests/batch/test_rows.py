@@ -199,7 +199,6 @@ CONTROLS = {"config/config.yaml": CONFIG + "controls: config/controls.tsv\n"}
     ("cells", "column", "problem"),
     [
         ({"kind": "single_stain"}, "marker", "is blank"),
-        ({"kind": "fmo", "marker": "CD99"}, "marker", "has no such marker"),
         ({"kind": "unstained", "marker": "CK"}, "marker", "has no marker"),
         ({"kind": "beads"}, "kind", "is not a value known here"),
     ],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import flowio
@@ -52,10 +52,11 @@ CONFIG = "draws: config/draws.tsv\nacquisitions: config/acquisitions.tsv\n"
 
 @dataclass(frozen=True)
 class Said:
-    """How the command ended, and what it said on stderr."""
+    """How the command ended, what it said on stderr, and what it printed on stdout."""
 
     code: int
     message: str
+    printed: str = field(default="", compare=False)
 
 
 @pytest.fixture
@@ -81,7 +82,8 @@ def chc(
             run()
         except SystemExit as end:
             code = int(end.code or 0)
-        return Said(code, capsys.readouterr().err)
+        captured = capsys.readouterr()
+        return Said(code, captured.err, captured.out)
 
     return call
 
@@ -210,7 +212,7 @@ def test_fault_of_the_configuration_is_listed_and_stops_the_check(
     assert said.code == 2
     assert "Traceback" not in said.message
     for word in words:
-        assert word in said.message
+        assert word in said.printed
 
 
 def test_duplicate_id_is_refused(chc: Callable[..., Said]) -> None:
@@ -218,8 +220,8 @@ def test_duplicate_id_is_refused(chc: Callable[..., Said]) -> None:
     Path("config/acquisitions.tsv").write_text(f"{ACQUISITIONS}{row}\n")
     said = chc("check", "config/config.yaml")
     assert said.code == 2
-    assert "row 3, acquisition" in said.message
-    assert "A1" in said.message
+    assert "row 3, acquisition" in said.printed
+    assert "A1" in said.printed
 
 
 SEGMENT = ["segment", "slide.tif", "--panel", "slide.yaml", "--output", "out/slide"]
