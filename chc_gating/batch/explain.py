@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
@@ -23,6 +24,10 @@ def explain_error(error: ErrorDetails, *, known: Iterable[str] = ()) -> tuple[st
         return "must hold two values", "write [low, high], with null for no bound"
     if kind == "missing":
         return "is missing", "fill it in"
+    if kind == "extra_forbidden" and re.fullmatch(r"\d{3}(\.\d*)?", str(error["loc"][-1])):
+        return "is not a known key", "a comma ends a value here: write 1000 and not 1,000"
+    if kind == "too_long":
+        return "holds too many values", "leave some out; thousands have no comma: 1000, not 1,000"
     if kind == "extra_forbidden":
         return "is not a known key", suggest(str(error["loc"][-1]), known)
     if kind == "string_pattern_mismatch":

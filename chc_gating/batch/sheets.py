@@ -19,6 +19,9 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")
+"""How .xlsx (a zip archive) and .xls begin."""
+_SAVE_AS_TEXT = "save it as CSV UTF-8 or as tab-separated text"
 _SAVE_AGAIN = 'save it again as "CSV UTF-8" or "Unicode Text"'
 
 
@@ -42,15 +45,7 @@ def read_sheet(path: Path, *, shown: str | None = None) -> Sheet:
     than there are columns.
     """
     file = shown or str(path)
-    try:
-        raw = Path(path).read_bytes()
-    except FileNotFoundError:
-        raise ConfigError([Fault(file, "no such file", "check its path in the config")]) from None
-    except IsADirectoryError:
-        raise ConfigError([Fault(file, "is a folder", "name a TSV or CSV file")]) from None
-    lines = _split_cells(_decode(raw, file), file)
-    if not lines:
-        raise ConfigError([Fault(file, "is empty", "its first row must name the columns")])
+    lines = read_cells(path, shown=file)
     (header_line, header), *rows = lines
     columns = _check_header(header, header_line, file)
     faults: list[Fault] = []
@@ -61,6 +56,27 @@ def read_sheet(path: Path, *, shown: str | None = None) -> Sheet:
     if faults:
         raise ConfigError(faults)
     return Sheet(file, columns, fitted)
+
+
+def read_cells(path: Path, *, shown: str | None = None) -> list[tuple[int, list[str]]]:
+    """Return (line, stripped cells) of every row of a TSV or CSV that has a filled cell.
+
+    There is at least one row, and rows may differ in length. Raises ConfigError for what is no
+    such text.
+    """
+    file = shown or str(path)
+    try:
+        raw = Path(path).read_bytes()
+    except FileNotFoundError:
+        raise ConfigError([Fault(file, "no such file", "check its path")]) from None
+    except IsADirectoryError:
+        raise ConfigError([Fault(file, "is a folder", "name a TSV or CSV file")]) from None
+    if raw.startswith(_WORKBOOKS):
+        raise ConfigError([Fault(file, "is an Excel workbook", _SAVE_AS_TEXT)])
+    lines = _split_cells(_decode(raw, file), file)
+    if not lines:
+        raise ConfigError([Fault(file, "is empty", "its first row must name the columns")])
+    return lines
 
 
 def _decode(raw: bytes, file: str) -> str:

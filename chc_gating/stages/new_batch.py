@@ -188,8 +188,10 @@ def _write(draft: _Draft) -> None:
     texts: Mapping[str, str] = draft.texts()
     there = [name for name in texts if (draft.folder / name).exists()]
     if there:
+        first, others = str(draft.folder / there[0]), len(there) - 1
+        more = f", and so {'is 1 other' if others == 1 else f'are {others} others'}"
         remedy = "name another folder, or move it away; nothing was written"
-        raise ConfigError([Fault(str(draft.folder / n), "is there already", remedy) for n in there])
+        raise ConfigError([Fault(first, f"is there already{more if others else ''}", remedy)])
     for name, text in texts.items():
         write_text(draft.folder / name, text)
 

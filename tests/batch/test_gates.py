@@ -185,3 +185,13 @@ def test_populations_keep_their_order(tmp_path: Path) -> None:
 def test_gates_of_other_programs_are_refused(name: str) -> None:
     with pytest.raises(ConfigError, match="not built in this version"):
         load_gates(Path(name))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("{fixed: 3000}", "{fixed: 3,000}"), ("[30000, null]", "[30,000, null]")]
+)
+def test_a_comma_for_thousands_is_explained(old: str, new: str, faults_of: FaultsOf) -> None:
+    assert old in GATES
+    (fault,) = faults_of({FILE: GATES.replace(old, new)})
+    assert "1000" in fault.remedy
+    assert "1,000" in fault.remedy

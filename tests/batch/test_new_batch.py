@@ -146,6 +146,14 @@ def test_nothing_is_written_where_a_file_is_there_already(tmp_path: Path) -> Non
     assert [p.name for p in (tmp_path / "config").iterdir()] == ["draws.tsv"]
 
 
+def test_a_folder_that_holds_a_batch_is_refused_in_one_line(tmp_path: Path) -> None:
+    new_batch(tmp_path)
+    with pytest.raises(ConfigError) as caught:
+        new_batch(tmp_path)
+    (line,) = str(caught.value).splitlines()
+    assert "is there already, and so are 8 others; name another folder" in line
+
+
 def test_a_folder_to_scan_must_exist(tmp_path: Path) -> None:
     with pytest.raises(ChcError, match="no such folder"):
         new_batch(tmp_path / "batch", scan=tmp_path / "raw")

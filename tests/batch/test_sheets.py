@@ -115,3 +115,14 @@ def test_what_cannot_be_read_is_refused_with_its_line(
 def test_a_sheet_that_does_not_exist_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"none\.tsv: no such file"):
         read_sheet(tmp_path / "none.tsv")
+
+
+@pytest.mark.parametrize("start", [b"PK\x03\x04\x14\x00", bytes.fromhex("d0cf11e0a1b11ae1")])
+def test_an_excel_workbook_is_one_fault(start: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "draws.xlsx"
+    path.write_bytes(start + bytes(range(256)))
+    with pytest.raises(ConfigError) as caught:
+        read_sheet(path)
+    (fault,) = caught.value.faults
+    assert fault.problem == "is an Excel workbook"
+    assert "CSV UTF-8" in fault.remedy
