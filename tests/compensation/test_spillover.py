@@ -142,10 +142,28 @@ def test_table_as_excel_saves_it_is_read(tmp_path: Path) -> None:
     assert read_spillover_csv(path).matrix.tolist() == [[1.0, 0.5], [0.0, 1.0]]
 
 
+def test_a_table_as_unicode_text_with_blank_columns_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "s.txt"
+    path.write_bytes("name\tA\tB\t\r\nA\t1\t0.5\t\r\nB\t0\t1\t\r\n".encode("utf-16"))
+    assert read_spillover_csv(path).matrix.tolist() == [[1.0, 0.5], [0.0, 1.0]]
+
+
+def test_a_file_of_another_kind_is_refused_in_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "draws.tsv"
+    rows = "".join(f"P{i}\tP{i}\tpatient\t2026-01-31\n" for i in range(27))
+    path.write_text("draw\tpatient\tcohort\tcollected_on\n" + rows)
+    with pytest.raises(ConfigError) as caught:
+        read_spillover_csv(path)
+    assert len(str(caught.value).splitlines()) == 1
+
+
 @pytest.mark.parametrize(
     ("text", "part"),
     [
-        (";A;B\nA;1;0,5\nB;0;1\n", r"row 2, B: not a number \(it says '0,5'\)"),
+        (";A;B\nA;1;0,5\nB;0;1\n", r"row 2, B: a decimal comma.* \(it says '0,5'\).*decimal point"),
+        (",A,B\nA,1,x\nB,y,1\n", r"row 2, B: is not a number, and 1 more .* \(it says 'x'\)"),
+        (",A,B\nA,1,\nB,0,1\n", "row 2, B: is blank"),
+        (",A,B\nA,1,inf\nB,0,1\n", "is not a number"),
         (",A,B\nA,1,0\nC,0,1\n", "these differ: B, C"),
         (",A,B\nA,1\nB,0,1\n", "row 2: 1 values for 2 channels"),
         (",A,A\nA,1,0\nA,0,1\n", "named twice"),
