@@ -59,14 +59,10 @@ class Batch:
         """Return the filled cells of an acquisition's row, by column, in one spelling."""
         return self.acquisitions[acquisition_id].cells()
 
-    def raw_file(self, acquisition_id: str) -> Path:
-        """Return the path of an acquisition's raw file, whether it exists or not."""
-        return Path(self.acquisitions[acquisition_id].file)
+    def panel_path(self, name: str) -> Path:
+        """Return the path of a panel's file."""
+        return self.panels_folder / f"{name}.yaml"
 
-    def panel_path(self, acquisition_id: str) -> Path:
-        """Return the path of an acquisition's panel."""
-        return self.panels_folder / f"{self.acquisitions[acquisition_id].panel}.yaml"
-
-    def gates_path(self, acquisition_id: str) -> Path:
-        """Return the path of an acquisition's gates file."""
-        return self.gates_folder / f"{self.acquisitions[acquisition_id].gates}.yaml"
+    def gates_path(self, name: str) -> Path:
+        """Return the path of a gates file."""
+        return self.gates_folder / f"{name}.yaml"

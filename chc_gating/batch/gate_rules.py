@@ -8,22 +8,16 @@ from dataclasses import dataclass
 from chc_gating.batch.explain import suggest
 from chc_gating.errors import ChcError
 from chc_gating.model.expression import Expression, ExpressionError, parse_expression
-from chc_gating.model.gates import CUT_SOURCES, ROOT, Bound, Gates, PopulationGate
+from chc_gating.model.gates import CUT_SOURCES, MAX_POPULATIONS, ROOT, Bound, Gates, PopulationGate
 from chc_gating.model.panel import Panel
-from chc_gating.model.phenotypes import compile_phenotypes, find_overlaps
-
-MOST_POPULATIONS = 63
-"""As many as a gate plan holds: one bit each in 64, beside the bit of all events."""
+from chc_gating.model.phenotypes import (
+    CANDIDATE_CLASSES,
+    UNRESOLVED_CLASSES,
+    compile_phenotypes,
+    find_overlaps,
+)
 
 _BUILT_RULES = ("rectangle", "ratio", "when")
-_OWN_CLASSES = (
-    "indeterminate_candidate",
-    "indeterminate",
-    "unclassified",
-    "invalid_candidate",
-    "invalid",
-)
-_CANDIDATES = ("CHC", "CTC")
 
 
 @dataclass(frozen=True)
@@ -44,8 +38,8 @@ def find_unused_cuts(gates: Gates) -> list[str]:
 
 def check_form(gates: Gates) -> Iterator[Finding]:
     """Yield what is wrong with gates on any panel."""
-    if len(gates.populations) > MOST_POPULATIONS:
-        problem = f"{len(gates.populations)} populations; at most {MOST_POPULATIONS} fit one plan"
+    if len(gates.populations) > MAX_POPULATIONS:
+        problem = f"{len(gates.populations)} populations; at most {MAX_POPULATIONS} fit one plan"
         yield Finding(("populations",), problem, "leave out some")
     yield from _check_import(gates)
     yield from _check_parents(gates)
@@ -171,7 +165,7 @@ def _check_reference(gates: Gates, key: str) -> Iterator[Finding]:
 def _check_phenotypes(gates: Gates) -> Iterator[Finding]:
     for name, rule in gates.phenotypes.items():
         keys = ("phenotypes", name)
-        if name in _OWN_CLASSES or name.startswith(tuple(f"{c}_" for c in _CANDIDATES)):
+        if name in UNRESOLVED_CLASSES or name.startswith(tuple(f"{c}_" for c in CANDIDATE_CLASSES)):
             yield Finding(keys, "is a name that the program gives itself", "choose another name")
         yield from _check_rule(keys, rule)
 

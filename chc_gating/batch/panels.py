@@ -8,9 +8,7 @@ from pathlib import Path
 from chc_gating.batch.documents import Document, read_document
 from chc_gating.batch.validation import find_booleans, validate_document
 from chc_gating.errors import ConfigError, Fault
-from chc_gating.model.panel import Channel, Panel
-
-SPILLOVER_WORDS = ("keyword", "controls", "none")
+from chc_gating.model.panel import SPILLOVER_WORDS, Channel, Panel
 
 
 def load_panel(path: Path) -> Panel:

@@ -7,13 +7,13 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from chc_gating.model.exposure import RecoveryScope
 from chc_gating.model.panel import Modality
 from chc_gating.model.record import Identifier, Record
 
 Kind = Literal["id", "text", "path", "choice", "number", "integer", "date", "moment"]
 Cohort = Literal["patient", "donor", "spike"]
 Preparation = Literal["lysed", "gradient", "none"]
-RecoveryScope = Literal["handling", "end_to_end"]
 ControlKind = Literal["unstained", "single_stain", "fmo", "isotype"]
 EventKind = Literal["treatment", "surgery", "imaging"]
 

@@ -11,10 +11,7 @@ from chc_gating.errors import ChcError
 from chc_gating.gating.file_channels import FileChannels
 from chc_gating.gating.scale import invert_scale
 from chc_gating.kernels.plan_arrays import ALL, NONE, RATIO, RECTANGLE, WHEN
-from chc_gating.model.gates import ROOT, Bound, Gates, PopulationGate
-
-MAX_POPULATIONS = 63
-"""One bit each in 64, beside the bit of all events."""
+from chc_gating.model.gates import MAX_POPULATIONS, ROOT, Bound, Gates, PopulationGate
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,8 @@ from chc_gating.model.record import MarkerName, Record
 Bound = float | None
 Scale = Literal["compensated", "raw", "transformed"]
 ROOT = "all"
+MAX_POPULATIONS = 63
+"""As many as a gate plan holds: one bit each in 64, beside the bit of all events."""
 _UNBUILT = "Not built in this version."
 
 

@@ -15,6 +15,8 @@ Role = Literal[
 ]
 Compartment = Literal["cell", "nucleus", "ring"]
 Statistic = Literal["mean", "median", "q90"]
+SPILLOVER_WORDS = ("keyword", "controls", "none")
+"""What a panel's spillover may say beside the path of a table."""
 
 
 class Channel(Record):

@@ -6,14 +6,13 @@ from pathlib import Path
 
 from chc_gating.batch.configuration import Assembly
 from chc_gating.batch.contents import Batch
-from chc_gating.batch.panels import SPILLOVER_WORDS
 from chc_gating.batch.rows import Acquisition, Control
 from chc_gating.errors import ChcError, ConfigError, Fault, RawFileError
 from chc_gating.flow.fcs import FcsFile, open_fcs
 from chc_gating.flow.repairs import split_harmless
 from chc_gating.gating.file_channels import FileChannels
 from chc_gating.model.gates import Gates
-from chc_gating.model.panel import Panel
+from chc_gating.model.panel import SPILLOVER_WORDS, Panel
 from chc_gating.model.spillover import Spillover
 
 _REMEDY = "correct the path, or copy the file again"
@@ -69,7 +68,7 @@ class FileCheck:
             return None
         from chc_gating.compensation import invert_spillover, read_spillover_csv
 
-        shown = (self._batch.panels_folder / f"{name}.yaml").as_posix()
+        shown = self._batch.panel_path(name).as_posix()
         try:
             table = read_spillover_csv(path)
             invert_spillover(table)
@@ -144,7 +143,7 @@ class FileCheck:
         if isinstance(problem, RawFileError):
             raise problem
         if problem is not None:
-            shown = (self._batch.gates_folder / f"{row.gates}.yaml").as_posix()
+            shown = self._batch.gates_path(row.gates).as_posix()
             self.faults.append(Fault(shown, str(problem), f"correct it, or panel {row.panel}"))
 
     def _try_plan(

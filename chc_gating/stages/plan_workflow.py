@@ -18,11 +18,12 @@ from typing import Protocol
 
 from chc_gating.batch import layout
 from chc_gating.batch.configuration import Batch, load_batch
+from chc_gating.batch.rows import Acquisition
 from chc_gating.counting.recovery_sources import recovery_draws, recovery_sources
 from chc_gating.errors import ChcError
+from chc_gating.model.panel import SPILLOVER_WORDS
 
 DEFAULT_CONFIG = "config/config.yaml"
-SPILLOVER_WORDS = ("keyword", "controls", "none")
 
 
 class Wildcards(Protocol):
@@ -95,20 +96,19 @@ class WorkflowPlan:
     @property
     def flow_pattern(self) -> str:
         """A pattern that matches the ids of FCS acquisitions only."""
-        return self._pattern_of("flow")
+        return _one_of(self.batch.acquisition_ids("flow"))
 
     @property
     def image_pattern(self) -> str:
         """A pattern that matches the ids of slides only."""
-        return self._pattern_of("image")
+        return _one_of(self.batch.acquisition_ids("image"))
 
-    def _pattern_of(self, modality: str) -> str:
-        rows = self.batch.acquisitions
-        return _one_of(name for name, row in rows.items() if row.modality == modality)
+    def _row(self, wildcards: Wildcards) -> Acquisition:
+        return self.batch.acquisitions[wildcards.acquisition]
 
     def raw_file(self, wildcards: Wildcards) -> str:
         """Return the raw file of an acquisition, whether it exists or not."""
-        return self.batch.acquisitions[wildcards.acquisition].file
+        return self._row(wildcards).file
 
     def existing_raw_file(self, wildcards: Wildcards) -> list[str]:
         """Return the raw file if it exists: a missing one is a result, not a failed run."""
@@ -117,17 +117,15 @@ class WorkflowPlan:
 
     def panel_file(self, wildcards: Wildcards) -> str:
         """Return the panel file of an acquisition."""
-        name = self.batch.acquisitions[wildcards.acquisition].panel
-        return (self.batch.panels_folder / f"{name}.yaml").as_posix()
+        return self.batch.panel_path(self._row(wildcards).panel).as_posix()
 
     def panel_file_of_panel(self, wildcards: Wildcards) -> str:
         """Return the file of the panel that the wildcard names."""
-        return (self.batch.panels_folder / f"{wildcards.panel}.yaml").as_posix()
+        return self.batch.panel_path(wildcards.panel).as_posix()
 
     def gates_file(self, wildcards: Wildcards) -> str:
         """Return the gates file of an acquisition."""
-        name = self.batch.acquisitions[wildcards.acquisition].gates
-        return (self.batch.gates_folder / f"{name}.yaml").as_posix()
+        return self.batch.gates_path(self._row(wildcards).gates).as_posix()
 
     def acquisition_folder(self, wildcards: Wildcards) -> str:
         """Return the folder of an acquisition's results."""
@@ -140,7 +138,7 @@ class WorkflowPlan:
 
     def spillover_files(self, wildcards: Wildcards) -> list[str]:
         """Return the spillover result that an acquisition needs: none unless from a table."""
-        name = self.batch.acquisitions[wildcards.acquisition].panel
+        name = self._row(wildcards).panel
         if self.batch.panels[name].spillover in SPILLOVER_WORDS:
             return []
         return [layout.spillover_file(self.batch.results_folder, name).as_posix()]
@@ -150,7 +148,7 @@ class WorkflowPlan:
 
     def gate_flow_options(self, wildcards: Wildcards) -> str:
         """Return the options of `chc gate-flow` that come from the acquisition's row."""
-        row = self.batch.acquisitions[wildcards.acquisition]
+        row = self._row(wildcards)
         words = self._spillover_option(wildcards)
         if row.bead_population is not None:
             words += ["--bead-population", row.bead_population]
@@ -158,7 +156,7 @@ class WorkflowPlan:
 
     def segment_options(self, wildcards: Wildcards) -> str:
         """Return the options that say how to open a slide: its index and pixel size."""
-        row = self.batch.acquisitions[wildcards.acquisition]
+        row = self._row(wildcards)
         words = ["--image", str(row.image)]
         if row.pixel_size_um is not None:
             words += ["--pixel-size-um", repr(row.pixel_size_um)]

@@ -59,14 +59,13 @@ def test_a_sheet_without_rows_is_a_fault(faults_of: FaultsOf) -> None:
 
 def test_a_raw_file_that_is_missing_is_no_fault_of_the_configuration(tmp_path: Path) -> None:
     batch = load_batch(write_batch(tmp_path), directory=tmp_path)
-    assert not (tmp_path / batch.raw_file("p01t1")).exists()
+    assert not (tmp_path / batch.acquisitions["p01t1"].file).exists()
 
 
 def test_a_batch_tells_the_workflow_its_files_and_rows(tmp_path: Path) -> None:
     batch = load_batch(write_batch(tmp_path), directory=tmp_path)
-    assert batch.raw_file("p01t1") == Path("raw/p01 t1.fcs")
-    assert batch.panel_path("p01t1") == Path("config/panels/chc4.yaml")
-    assert batch.gates_path("p01t1") == Path("config/gates/chc.yaml")
+    assert batch.panel_path("chc4") == Path("config/panels/chc4.yaml")
+    assert batch.gates_path("chc") == Path("config/gates/chc.yaml")
     assert batch.acquisition_ids("flow") == ("p01t1", "p01t2")
     assert batch.acquisition_ids("image") == ()
     assert [row.acquisition for row in batch.acquisitions_of("P01-T1")] == ["p01t1"]

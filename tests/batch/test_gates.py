@@ -8,10 +8,8 @@ from pathlib import Path
 import pytest
 
 from chc_gating.batch.configuration import load_batch
-from chc_gating.batch.gate_rules import MOST_POPULATIONS
 from chc_gating.batch.gates import load_gates
 from chc_gating.errors import ConfigError, Fault
-from chc_gating.gating.populations import MAX_POPULATIONS
 from chc_gating.model.panel import Channel, Panel
 
 from .conftest import GATES, write_batch
@@ -169,10 +167,6 @@ def test_the_panel_s_epithelial_markers_are_part_of_the_table(tmp_path: Path) ->
     )
     with pytest.raises(ConfigError, match=r"row 1, phenotypes: on panel p: rules over 9 markers"):
         load_gates(path, panel=Panel(name="p", channels=channels))
-
-
-def test_as_many_populations_are_allowed_as_a_plan_holds() -> None:
-    assert MOST_POPULATIONS == MAX_POPULATIONS
 
 
 def test_populations_keep_their_order(tmp_path: Path) -> None:

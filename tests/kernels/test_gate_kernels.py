@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chc_gating.kernels import gate
 from chc_gating.kernels.density import find_bin, tabulate_starts
 from chc_gating.kernels.gate import (
     BAD,
@@ -23,6 +24,7 @@ from chc_gating.kernels.gate import (
     sum_terms,
 )
 from chc_gating.kernels.tally import count_bits, count_margins
+from chc_gating.model import marker_states, phenotypes
 
 
 @pytest.mark.parametrize(
@@ -39,6 +41,14 @@ from chc_gating.kernels.tally import count_bits, count_margins
 )
 def test_a_marker_is_called_by_its_band(value: float, expected: int) -> None:
     assert call_marker(value, 100.0, 200.0) == expected
+
+
+def test_states_and_rules_have_the_numbers_of_the_model() -> None:
+    # Kernels import no other room, so these few constants stand twice.
+    for name in ("NEGATIVE", "INDETERMINATE", "POSITIVE", "INVALID"):
+        assert getattr(gate, name) == getattr(marker_states, name)
+    for name in ("STAYS", "LEFT_INVALID"):
+        assert getattr(gate, name) == getattr(phenotypes, name)
 
 
 def test_a_value_is_summed_in_float64_from_float32_values() -> None:
