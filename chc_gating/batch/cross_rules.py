@@ -169,6 +169,8 @@ def warn_of_control_markers(
 
 def warn_of_empty_draws(tables: Tables) -> Iterator[str]:
     """Yield draws without an acquisition: allowed, and they will not be counted."""
+    if "acquisitions" not in tables:
+        return  # the sheet could not be read, which is said already
     used = {cell.text for cell in _cells(tables, "acquisitions", "draw")}
     for cell in _cells(tables, "draws", "draw"):
         if cell.text not in used:

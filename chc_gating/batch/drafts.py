@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from chc_gating.batch.guesses import guess_role, make_marker
+from chc_gating.batch.guesses import find_fluorochrome, guess_role, make_marker
 from chc_gating.model.panel import Channel, Modality, Panel, Role
 
 _SIMPLE = re.compile(r"[A-Za-z](?:[\w .()/-]*[\w)])?")
@@ -47,7 +47,8 @@ def draft_panel(
         used.update([marker] if marker else [])
         needs_marker = role in ("epithelial", "leukocyte", "viability", "dump")
         fallback: Role = "other" if needs_marker and marker is None else role
-        drafted[channel] = Channel(role=fallback, marker=marker)
+        dye = None if is_slide or marker is None else find_fluorochrome(label)
+        drafted[channel] = Channel(role=fallback, marker=marker, fluorochrome=dye)
     return Panel(name=name, modality=modality, spillover=spillover, channels=drafted)
 
 
@@ -62,7 +63,8 @@ def write_panel(panel: Panel) -> str:
     ]
     for name, channel in panel.channels.items():
         marker = f"marker: {_quote(channel.marker)}, " if channel.marker else ""
-        lines.append(f"  {_quote(name)}: {{{marker}role: {channel.role}}}")
+        dye = f", fluorochrome: {_quote(channel.fluorochrome)}" if channel.fluorochrome else ""
+        lines.append(f"  {_quote(name)}: {{{marker}role: {channel.role}{dye}}}")
     return "\n".join(lines) + "\n"
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 
 from chc_gating.batch.rows import ControlKind
-from chc_gating.model.panel import Modality, Role
+from chc_gating.model.panel import Modality, Panel, Role
 
 _PLAIN = re.compile(r"[^a-z0-9]")
 _ROLES: tuple[tuple[str, Role], ...] = (
@@ -27,8 +27,15 @@ _KNOWN_MARKER = re.compile(
     r"(CD\d+[A-Za-z]*|HLA[-_ ]?[A-Z]+|EpCAM|pan[-_ ]?CK|CK\d*|VIM|ECAD)(?![A-Za-z0-9])",
     re.IGNORECASE,
 )
+_FLUOROCHROME = re.compile(
+    r"FITC|(PE|APC|PerCP)([- /]?(Cy|CF|Vio|Fire|Dazzle|eFluor|Alexa|H|R)[- ]?[0-9.]*)?|ECD"
+    r"|(BV|BrV|BUV|BB|BYG|RB|RY|V|CF|Cy|Dy|DL|Vio|Qdot|QD|AF|eF|eFluor|Atto|DyLight|iFluor)[- ]?\d+"
+    r"|Alexa[- ]?(Fluor)?[- ]?\d+|Pac(ific)?[- ]?(Blue|Orange)|Texas[- ]?Red|PE[- ]?Texas[- ]?Red"
+    r"|Krome[- ]?Orange|VioBlue|VioGreen|GFP|mCherry",
+    re.IGNORECASE,
+)
 _CONTROLS: tuple[tuple[str, ControlKind], ...] = (
-    (r"unstain", "unstained"),
+    (r"unstain|auto-?fluo", "unstained"),
     (r"(?<![a-z])fmo", "fmo"),
     (r"(?<![a-z])iso(type)?(?![a-z])", "isotype"),
     (r"(?<![a-z])(comp|compensation|single[ _-]?stain(ed)?|single)(?![a-z])", "single_stain"),
@@ -50,17 +57,39 @@ def guess_role(name: str, marker: str | None, modality: Modality) -> Role:
 def make_marker(label: str | None, *, channel: str = "") -> str | None:
     """Return a marker name from a channel's label ("CD45 APC" gives CD45); None without one.
 
-    A label that only repeats the channel's name is none.
+    A label that only repeats the channel's name, or that is a fluorochrome's, is none.
     """
     if label is None or not label.strip() or _plain(label) == _plain(channel):
         return None
     if is_unnamed(label):
         return None
-    known = _KNOWN_MARKER.match(label.strip())
+    label = _split_label(label)[0]
+    known = _KNOWN_MARKER.match(label)
     text = re.sub(r"[^A-Za-z0-9_]+", "_", known[0] if known else label).strip("_")
     if not text:
         return None
     return text if text[0].isalpha() else f"m_{text}"
+
+
+def find_fluorochrome(label: str | None) -> str | None:
+    """Return the fluorochrome that a label ends or begins with ("CD3 BrV785"), None without one."""
+    return _split_label(label or "")[1]
+
+
+def _split_label(label: str) -> tuple[str, str | None]:
+    """Return a label without its fluorochrome, and that."""
+    text = label.strip()
+    if _FLUOROCHROME.fullmatch(text):
+        return "", text
+    # The longest end is tried first: PE-Cy7 is one fluorochrome, and not Cy7 after a marker PE.
+    cuts = [m.span() for m in re.finditer(r"[\s_:/-]+", text)]
+    for first, after in cuts:
+        if _FLUOROCHROME.fullmatch(text[after:]):
+            return text[:first], text[after:]
+    for first, after in reversed(cuts):
+        if _FLUOROCHROME.fullmatch(text[:first]):
+            return text[after:], text[:first]
+    return text, None
 
 
 def is_unnamed(channel: str) -> bool:
@@ -74,19 +103,22 @@ def guess_control(stem: str) -> ControlKind | None:
     return next((kind for pattern, kind in _CONTROLS if re.search(pattern, text)), None)
 
 
-def guess_stained(stem: str, channels: Mapping[str, str]) -> str | None:
-    """Return the marker that a control's file name holds, by its name or by its channel's.
+def guess_stained(stem: str, panel: Panel) -> str | None:
+    """Return the marker that a control's file name holds: its name, fluorochrome or channel.
 
-    ``channels`` are channel names by marker. The longest match wins (PE-Cy7 over PE); None where
-    nothing matches, or two match alike.
+    Only whole words of the file's name count, and the longest match wins (PE-Cy7 over PE); None
+    where nothing matches, or two match alike.
     """
-    text = _plain(stem)
+    words = [word for word in re.split(r"[^a-z0-9]+", stem.lower()) if word]
+    ends = range(1, len(words) + 1)
+    runs = {"".join(words[first:end]) for end in ends for first in range(end)}
     found: dict[int, set[str]] = {}
-    for marker, channel in channels.items():
-        base = re.sub(r"-[AHW]$", "", channel)
-        for name in (_plain(marker), _plain(base)):
-            if len(name) > 1 and name in text:
-                found.setdefault(len(name), set()).add(marker)
+    for name, channel in panel.channels.items():
+        if channel.marker is None:
+            continue
+        for text in (channel.marker, channel.fluorochrome or "", re.sub(r"-[AHW]$", "", name)):
+            if len(_plain(text)) > 1 and _plain(text) in runs:
+                found.setdefault(len(_plain(text)), set()).add(channel.marker)
     best = found[max(found)] if found else set()
     return best.pop() if len(best) == 1 else None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +21,7 @@ from chc_gating.batch.guesses import guess_control, guess_stained, is_unnamed, m
 from chc_gating.batch.manual import describe_batch
 from chc_gating.errors import ChcError, ConfigError, Fault
 from chc_gating.model.panel import Panel
-from chc_gating.stages.scan import RawFile, Scan, scan_folder
+from chc_gating.stages.scan import RawFile, Scan, group_files, scan_folder
 from chc_gating.storage.atomic import write_text
 
 _CONFIG = "".join(f"{name}: config/{name}.tsv\n" for name in SHEETS) + (
@@ -30,6 +31,7 @@ _CONFIG = "".join(f"{name}: config/{name}.tsv\n" for name in SHEETS) + (
     "settings: {}                   # decimal, date_format, ...: see config/README.md\n"
 )
 _FILL_DRAWS = "config/draws.tsv: one row a draw; draw, patient, cohort and collected_on are needed"
+_MOST_NAMES = 5
 _BARE = ("flow", "none")
 _NO_MARKER = "config/controls.tsv, marker: the file's name does not tell it; rows"
 _NO_PIXEL_SIZE = "config/acquisitions.tsv, pixel_size_um: the file does not say it; rows"
@@ -44,6 +46,7 @@ class _Draft:
     panels: dict[str, Panel] = field(default_factory=dict)
     to_fill: list[str] = field(default_factory=list)
     to_check: list[str] = field(default_factory=list)
+    files_of: dict[str, list[RawFile]] = field(default_factory=dict)
     taken: set[str] = field(default_factory=set)
     unsure: dict[str, list[str]] = field(default_factory=dict)
 
@@ -82,15 +85,16 @@ def new_batch(folder: Path, *, scan: Path | None = None) -> str:
 
 
 def _draft_panels(found: Scan, draft: _Draft) -> None:
-    """Draft a panel for every set of channels, and a row for every file."""
-    names: dict[tuple[object, ...], str] = {}
+    """Draft a panel for the files that can share one, and a row for every file."""
+    names: dict[Path, str] = {}
+    for group in group_files(found.files):
+        leader = group[0]
+        name = make_id("flow" if leader.modality == "flow" else "slide", draft.panels)
+        draft.panels[name] = _draft_panel(name, leader)
+        draft.files_of[name] = group
+        names.update({file.path: name for file in group})
     for file in found.files:
-        key = (file.modality, file.channels)
-        if key not in names:
-            stem = "flow" if file.modality == "flow" else "slide"
-            names[key] = make_id(stem, draft.panels)
-            draft.panels[names[key]] = _draft_panel(names[key], file)
-        _draft_row(file, names[key], draft)
+        _draft_row(file, names[file.path], draft)
 
 
 def _draft_panel(name: str, file: RawFile) -> Panel:
@@ -124,7 +128,7 @@ def _draft_row(file: RawFile, panel: str, draft: _Draft) -> None:
     row = {"control": name, "panel": panel, "kind": kind, "file": shown}
     draft.rows["controls"].append(row)
     if kind != "unstained":
-        marker = guess_stained(file.stem, draft.panels[panel].markers)
+        marker = guess_stained(file.stem, draft.panels[panel])
         row["marker"] = marker or ""
         if marker is None and kind != "isotype":
             draft.unsure.setdefault(_NO_MARKER, []).append(str(len(draft.rows["controls"]) + 1))
@@ -142,7 +146,17 @@ def _list_faults_of(draft: _Draft) -> None:
         path = f"config/panels/{name}.yaml"
         if panel.modality == "image" and not panel.channels_with_role("dna"):
             draft.to_fill.append(f"{path}: give the nuclear channel `role: dna`")
-    _advise(draft, "markers come from the files, roles are guessed", list(draft.panels))
+    marked = {name: bool(panel.markers) for name, panel in draft.panels.items()}
+    _advise(
+        draft,
+        "markers come from the files, roles are guessed",
+        [name for name in marked if marked[name]],
+    )
+    _advise(
+        draft,
+        "the files name no marker; write `marker: NAME` to the stained channels",
+        [name for name in marked if not marked[name]],
+    )
     unnamed = [n for n, p in draft.panels.items() if any(map(is_unnamed, p.channels))]
     _advise(draft, "the images name no channels; add channel_names and use these names", unnamed)
     no_spillover = [n for n, p in draft.panels.items() if (p.modality, p.spillover) == _BARE]
@@ -205,12 +219,28 @@ def _tell(draft: _Draft, found: Scan | None) -> str:
             f"{len(rows['controls'])} controls, {len(draft.panels)} panels; "
             f"{found.passed} other files were passed over."
         )
+        blocks += _list_block("Panels, and their files", _list_panels(draft))
         unread = [f"{path}: {reason}" for path, reason in found.unreadable]
         blocks += _list_block("Could not be read, and have no row", unread)
     blocks += _list_block("Fill in before a run", draft.to_fill)
     blocks += _list_block("Look at", draft.to_check)
-    blocks.append(f"Then: cd {draft.folder} && chc check config/config.yaml")
+    blocks.append(f"Then: cd {shlex.quote(str(draft.folder))} && chc check config/config.yaml")
     return "\n\n".join(blocks)
+
+
+def _list_panels(draft: _Draft) -> list[str]:
+    return [
+        f"config/panels/{name}.yaml: {_name_files(group)}"
+        + (f"; markers from {group[0].path.name}" if group[0].label_count else "")
+        for name, group in draft.files_of.items()
+    ]
+
+
+def _name_files(group: list[RawFile]) -> str:
+    """Return the names of some files, and how many more there are."""
+    names = [file.path.name for file in group[:_MOST_NAMES]]
+    more = len(group) - len(names)
+    return ", ".join(names) + (f" and {more:,} more" if more else "")
 
 
 def _list_block(title: str, lines: list[str]) -> list[str]:

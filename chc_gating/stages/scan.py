@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from chc_gating.batch.guesses import guess_control
 from chc_gating.errors import RawFileError
 from chc_gating.flow.fcs import open_fcs
 from chc_gating.model.panel import Modality
@@ -23,6 +25,16 @@ class RawFile:
     labels: tuple[str | None, ...]
     has_spillover: bool = False
     has_pixel_size: bool = True
+
+    @property
+    def is_control(self) -> bool:
+        """Whether its name says that it is a control."""
+        return guess_control(self.stem) is not None
+
+    @property
+    def label_count(self) -> int:
+        """How many of its channels have a label."""
+        return sum(label is not None for label in self.labels)
 
     @property
     def stem(self) -> str:
@@ -94,4 +106,27 @@ def _read_slide(path: Path) -> RawFile:
         channels=channels,
         labels=(None,) * len(channels),
         has_pixel_size=known,
+    )
+
+
+def group_files(files: Sequence[RawFile]) -> list[list[RawFile]]:
+    """Return the files that can share a panel, those that say most about it first.
+
+    They have the same channels, and no channel has two labels: a control often has fewer labels
+    than a full stain, or none. Samples lead, since a panel is theirs.
+    """
+    groups: list[list[RawFile]] = []
+    for file in sorted(files, key=lambda file: (file.is_control, -file.label_count)):
+        group = next((g for g in groups if _can_share(file, g[0])), None)
+        if group is None:
+            groups.append([file])
+        else:
+            group.append(file)
+    return groups
+
+
+def _can_share(file: RawFile, leader: RawFile) -> bool:
+    pairs = zip(file.labels, leader.labels, strict=False)
+    return (file.modality, file.channels) == (leader.modality, leader.channels) and all(
+        label in (None, other) for label, other in pairs
     )

@@ -331,3 +331,14 @@ def test_a_configuration_file_is_named_from_where_one_is(
     monkeypatch.chdir(tmp_path)
     (fault,) = check(Path("config/config.yaml"), directory=Path("batch")).faults
     assert "did you mean batch/config/config.yaml?" in fault.remedy
+
+
+@pytest.mark.parametrize("sheet", ["draws", "acquisitions"])
+def test_a_workbook_given_as_a_sheet_is_the_only_thing_told(
+    sheet: str, tmp_path: Path, raw: Path
+) -> None:
+    config = write_batch(tmp_path)
+    (tmp_path / "config" / f"{sheet}.tsv").write_bytes(b"PK\x03\x04\x14\x00\x00")
+    report = check(config, directory=tmp_path)
+    assert [fault.problem for fault in report.faults] == ["is an Excel workbook"]
+    assert [warning for warning in report.warnings if "TIMESTEP" not in warning] == []

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from chc_gating.batch.drafts import EXAMPLE_PANEL, draft_panel, write_gates, write_panel
 from chc_gating.batch.gates import load_gates
 from chc_gating.batch.guesses import (
+    find_fluorochrome,
     guess_control,
     guess_role,
     guess_stained,
@@ -16,7 +17,7 @@ from chc_gating.batch.guesses import (
     make_marker,
 )
 from chc_gating.batch.panels import load_panel
-from chc_gating.model.panel import Modality
+from chc_gating.model.panel import Channel, Modality, Panel
 from chc_gating.model.record import ID_PATTERN
 
 
@@ -52,10 +53,34 @@ def test_a_role_is_guessed_from_marker_and_name(
         (None, None),
         ("channel 3", None),
         ("CD45RA", "CD45RA"),
+        ("TCRgd BV421", "TCRgd"),
+        ("FITC", None),
     ],
 )
 def test_a_marker_is_made_from_a_label(label: str | None, marker: str | None) -> None:
     assert make_marker(label) == marker
+
+
+@pytest.mark.parametrize(
+    ("label", "marker", "fluorochrome"),
+    [
+        ("CD45RO FITC", "CD45RO", "FITC"),
+        ("CD3 BrV785", "CD3", "BrV785"),
+        ("CD16 APC-Cy7", "CD16", "APC-Cy7"),
+        ("CD57 PE-CF594", "CD57", "PE-CF594"),
+        ("HLA-DR PE-Cy55", "HLA_DR", "PE-Cy55"),
+        ("CD27 Qdot605", "CD27", "Qdot605"),
+        ("APC-EpCAM", "EpCAM", "APC"),
+        ("PE", None, "PE"),
+        ("CD45", "CD45", None),
+        ("HLA-DR", "HLA_DR", None),
+        (None, None, None),
+    ],
+)
+def test_a_label_is_a_marker_and_a_fluorochrome(
+    label: str | None, marker: str | None, fluorochrome: str | None
+) -> None:
+    assert (make_marker(label), find_fluorochrome(label)) == (marker, fluorochrome)
 
 
 def test_a_label_that_repeats_the_channel_names_no_marker() -> None:
@@ -67,6 +92,7 @@ def test_a_label_that_repeats_the_channel_names_no_marker() -> None:
     [
         ("comp_Beads_Unstained", "unstained"),
         ("comp_Beads_FITC", "single_stain"),
+        ("comp_PBMC_autofluo", "unstained"),
         ("P01 FMO EPCAM", "fmo"),
         ("isotype-PE", "isotype"),
         ("isolated_cells_P01", None),
@@ -86,12 +112,24 @@ def test_a_control_is_known_by_its_name(stem: str, kind: str | None) -> None:
         ("fmo_cd10", "CD10"),
         ("comp_beads", None),
         ("comp_FITC", None),
+        ("comp_Beads_APC", "CD3"),
+        ("comp_BrV-785", "CD8"),
+        ("special cd103", None),
     ],
 )
 def test_the_longest_name_in_a_file_name_is_the_stained_marker(
     stem: str, marker: str | None
 ) -> None:
-    assert guess_stained(stem, {"CD10": "PE-A", "CD34": "PE-Cy7-A"}) == marker
+    panel = Panel(
+        name="p",
+        channels={
+            "PE-A": Channel(marker="CD10"),
+            "PE-Cy7-A": Channel(marker="CD34"),
+            "R 670/30-A": Channel(marker="CD3", fluorochrome="APC"),
+            "V 780/60-A": Channel(marker="CD8", fluorochrome="BrV785"),
+        },
+    )
+    assert guess_stained(stem, panel) == marker
 
 
 @given(st.text(max_size=20), st.sets(st.text(max_size=5), max_size=4))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shlex
 from pathlib import Path
 
 import pytest
@@ -124,6 +125,74 @@ def test_files_with_other_channels_get_a_panel_of_their_own(tmp_path: Path) -> N
     rows = read_rows(tmp_path / "batch" / "config" / "acquisitions.tsv")
     assert [r["panel"] for r in rows] == ["flow", "flow-2"]
     assert "spillover: none" in (tmp_path / "batch/config/panels/flow-2.yaml").read_text()
+
+
+def test_unlabelled_controls_share_the_panel_of_the_full_stain(tmp_path: Path) -> None:
+    raw = tmp_path / "raw"
+    bare = (None,) * len(CHANNELS)
+    labels = (None, None, "CD45 APC", "EpCAM PE", "CK FITC", "VIA", None)
+    write_tube(raw / "comp_FITC.fcs", labels=bare)
+    write_tube(raw / "comp_PE.fcs", labels=(*bare[:3], "EpCAM PE", *bare[4:]))
+    write_tube(raw / "sample.fcs", labels=labels)
+    text = new_batch(tmp_path / "b", scan=raw)
+    config = tmp_path / "b" / "config"
+    assert [path.name for path in (config / "panels").iterdir()] == ["flow.yaml"]
+    assert "FITC-A: {marker: CK, role: epithelial, fluorochrome: FITC}" in (
+        config / "panels" / "flow.yaml"
+    ).read_text(encoding="utf-8")
+    controls = [(r["panel"], r["marker"]) for r in read_rows(config / "controls.tsv")]
+    assert controls == [("flow", "CK"), ("flow", "EpCAM")]
+    assert (
+        "config/panels/flow.yaml: sample.fcs, comp_PE.fcs, comp_FITC.fcs; markers from sample.fcs"
+        in text
+    )
+
+
+def test_samples_with_other_labels_get_a_panel_of_their_own(tmp_path: Path) -> None:
+    raw = tmp_path / "raw"
+    write_tube(raw / "a.fcs")
+    write_tube(raw / "b.fcs", labels=(None, None, "CD45", "CD34", "CK", "VIA", None))
+    new_batch(tmp_path / "b", scan=raw)
+    rows = read_rows(tmp_path / "b" / "config" / "acquisitions.tsv")
+    assert [r["panel"] for r in rows] == ["flow", "flow-2"]
+
+
+def test_a_panel_without_markers_is_said_to_have_none(tmp_path: Path) -> None:
+    write_tube(tmp_path / "raw" / "a.fcs", labels=(None,) * len(CHANNELS))
+    text = new_batch(tmp_path / "b", scan=tmp_path / "raw")
+    assert "the files name no marker" in text
+    assert "markers come from the files" not in text
+
+
+def test_the_line_to_type_next_survives_blanks_in_the_path(tmp_path: Path) -> None:
+    text = new_batch(tmp_path / "L\u00e4ufe 2026 M\u00e4rz" / "Charge \u00e4 1")
+    command = shlex.split(text.splitlines()[-1].removeprefix("Then: "))
+    assert command[:2] == ["cd", str(tmp_path / "L\u00e4ufe 2026 M\u00e4rz" / "Charge \u00e4 1")]
+
+
+def test_real_bead_controls_find_their_markers_in_the_full_stain(
+    tmp_path: Path, shared_data: Path
+) -> None:
+    new_batch(tmp_path / "b", scan=shared_data / "flow" / "theFlowSpec")
+    rows = read_rows(tmp_path / "b" / "config" / "controls.tsv")
+    markers = {r["file"].rpartition("_")[2].removesuffix(".fcs"): r["marker"] for r in rows}
+    assert markers == {
+        "AF700": "CD20",
+        "APC": "CD62L",
+        "APC-Cy7": "CD16",
+        "BrV785": "CD3",
+        "FITC": "CD45RO",
+        "PE": "CD38",
+        "PE-CF594": "CD57",
+        "PE-Cy55": "HLA_DR",
+        "PE-Cy7": "CD56",
+        "Qdot605": "CD27",
+        "Qdot655": "CD45RA",
+        "Qdot705": "CD8",
+        "Unstained": "",
+        "autofluo": "",
+    }
+    assert {r["panel"] for r in rows} == {"flow"}
 
 
 def test_an_empty_batch_needs_only_its_rows(tmp_path: Path) -> None:
