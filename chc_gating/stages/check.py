@@ -134,6 +134,8 @@ def check(
 def _gather_absent(faults: Sequence[Fault], config_path: Path) -> list[Fault]:
     """Return the faults with all paths that do not exist told as one."""
     paths = [fault.file for fault in faults if fault.problem in _ABSENT]
+    if len(paths) < 2:
+        return list(faults)
     problem = f"does not find {', '.join(paths)}"
     gathered = Fault(str(config_path), problem, _PATHS_START)
     return [gathered, *(fault for fault in faults if fault.problem not in _ABSENT)]

@@ -342,3 +342,11 @@ def test_a_workbook_given_as_a_sheet_is_the_only_thing_told(
     report = check(config, directory=tmp_path)
     assert [fault.problem for fault in report.faults] == ["is an Excel workbook"]
     assert [warning for warning in report.warnings if "TIMESTEP" not in warning] == []
+
+
+def test_sheets_that_are_all_unreadable_are_told_by_themselves(tmp_path: Path) -> None:
+    config = write_batch(tmp_path)
+    for sheet in ("draws", "acquisitions"):
+        (tmp_path / "config" / f"{sheet}.tsv").write_bytes(b"PK\x03\x04\x14\x00\x00")
+    faults = check(config, directory=tmp_path).faults
+    assert [fault.problem for fault in faults] == ["is an Excel workbook"] * 2
