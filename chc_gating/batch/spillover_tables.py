@@ -10,7 +10,8 @@ from chc_gating.batch.settings import Settings
 from chc_gating.batch.sheets import read_cells
 from chc_gating.errors import ConfigError, Fault
 
-_REMEDY = "write channel names across and down, and one number where they meet"
+FORM = "write channel names across and down, and one number where they meet"
+"""The form of a table, as advice."""
 _NO_LOCALE = Settings()
 
 
@@ -43,7 +44,7 @@ def read_spillover_table(path: Path) -> SpilloverTable:
         texts = texts[: len(names)] + _strip_end(texts[len(names) :])
         if len(texts) != len(names):
             problem = f"{len(texts)} values for {len(names)} channels"
-            lengths.append(Fault(file, problem, _REMEDY, row=line))
+            lengths.append(Fault(file, problem, FORM, row=line))
             continue
         rows.append((name, _read_values(texts, names, line=line, file=file, faults=values)))
     faults = _gather(lengths) + _gather(values)

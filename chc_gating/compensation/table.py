@@ -6,11 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from chc_gating.batch.spillover_tables import SpilloverTable, read_spillover_table
+from chc_gating.batch.spillover_tables import FORM, SpilloverTable, read_spillover_table
 from chc_gating.errors import ConfigError, Fault
 from chc_gating.model.spillover import Spillover
 
-_REMEDY = "write channel names across and down, and one number where they meet"
 _MOST_NAMES = 8
 """In one message: a wrong file may differ in hundreds."""
 
@@ -25,7 +24,7 @@ def read_spillover_csv(path: Path) -> Spillover:
     table = read_spillover_table(Path(path))
     problem = _find_problem(table)
     if problem is not None:
-        raise ConfigError([Fault(table.file, problem, _REMEDY)])
+        raise ConfigError([Fault(table.file, problem, FORM)])
     values = dict(table.rows)
     matrix = np.array([values[name] for name in table.names], dtype=np.float64)
     return Spillover(table.names, matrix, Path(path).name)
