@@ -21,6 +21,8 @@ from chc_gating.flow.scale import (
 
 _FLOAT_BITS = {"F": 32, "D": 64}
 _MAX_BITS = 64
+_MOST_PARAMETERS = 10_000
+"""Imaging cytometers write some hundreds; more would take memory beyond that of the file."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,7 @@ def _parameter_count(keywords: Mapping[str, str]) -> int:
     count = parse_integer(keywords.get("$PAR"))
     if count is None or count < 1:
         raise RawFileError("its TEXT does not say how many parameters an event has ($PAR)")
-    if count > len(keywords):
+    if count > _MOST_PARAMETERS or count > len(keywords):
         raise RawFileError(f"$PAR says {count} parameters, but TEXT holds {len(keywords)} keywords")
     return count
 
