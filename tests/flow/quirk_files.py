@@ -69,7 +69,7 @@ def _floats(name: str, quirk: str, verdict: Verdict, words: str, **more: object)
     fields = {key: more.pop(key) for key in ("channels", "keyword", "group") if key in more}
     stored = more.pop("stored", EVENTS)
     linear = more.pop("linear", None)
-    scale = linear is not None
+    scale = bool(more.pop("scale", linear is not None))
     if linear is None and isinstance(stored, np.ndarray):
         linear = stored * TIME_FACTORS
     data = made if made is not None else _file(**more)
@@ -173,7 +173,7 @@ def _text_quirks() -> list[QuirkFile]:
         text("dollar-in-value", "a $ inside a value", "read", "", keywords={"CELLS": "a$TOT$b"},
              keyword=("CELLS", "a$TOT$b")),
         text("keyword-twice", "a keyword twice with different values", "repaired", "first kept",
-             raw_text=b"$P1S|x|$P1S|y|", keyword=("$P1S", "x")),
+             raw_text=b"$P1S|x|$P1S|y|"),
         text("supplemental-text", "a keyword in supplemental TEXT", "read", "",
              keywords=keywords, tail=supplement, keyword=("$P1S", "CD45")),
         text("supplemental-text-missing", "supplemental TEXT past the end", "repaired",
@@ -310,7 +310,7 @@ def _value_quirks() -> list[QuirkFile]:
         value("time-wraps", "Time that wraps", "read", "", data=float_bytes(wrapped),
               stored=wrapped),
         value("two-times", "two Time channels", "repaired", "two Time",
-              keywords={"$P2N": "TIME"}, linear=EVENTS * [1, 0.01, 1],
+              keywords={"$P2N": "TIME"}, linear=EVENTS * [1, 0.01, 1], scale=False,
               channels=("FSC-A", "TIME", "Time")),
     ]  # fmt: skip
 
@@ -372,7 +372,9 @@ def _spillover_quirks() -> list[QuirkFile]:
     def spill(
         name: str, quirk: str, text: str, verdict: Verdict, words: str = "", **keywords: str
     ) -> QuirkFile:
-        described = {"$SPILLOVER": text} | {f"${key}": v for key, v in keywords.items()}
+        described = {"$SPILLOVER": text, "$P1N": "APC-A"} | {
+            f"${key}": v for key, v in keywords.items()
+        }
         truth = np.array([[2.0, 0.05], [0.1, 1.0]]) if "diagonal" in name else matrix
         return QuirkFile(
             name=name,
@@ -383,29 +385,29 @@ def _spillover_quirks() -> list[QuirkFile]:
             words=words,
             stored=EVENTS,
             linear=EVENTS * TIME_FACTORS,
-            channels=(keywords.get("P1N", "FSC-A"), "PE-A", "Time"),
+            channels=(keywords.get("P1N", "APC-A"), "PE-A", "Time"),
             about_spillover=True,
             spillover=None if verdict == "refused" else truth,
         )
 
     return [
-        spill("spill-blanks", "blanks around the entries", " 2 , FSC-A, PE-A , 1, 0.05, 0.1 , 1",
+        spill("spill-blanks", "blanks around the entries", " 2 , APC-A, PE-A , 1, 0.05, 0.1 , 1",
               "read"),
         spill("spill-indices", "parameter numbers for names", "2,1,2,1,0.05,0.1,1", "repaired",
               "parameter numbers"),
         spill("spill-labels", "$PnS for names", "2,CD45,CK,1,0.05,0.1,1", "repaired", "$PnS",
               P1S="CD45", P2S="CK"),
-        spill("spill-comma-name", "a name with a comma", "2,FSC, A,PE-A,1,0.05,0.1,1", "read",
-              P1N="FSC, A"),
-        spill("spill-diagonal", "a diagonal that is not 1", "2,FSC-A,PE-A,2,0.05,0.1,1", "read"),
-        spill("spill-decimal-commas", "decimal commas", "2,FSC-A,PE-A,1,0,0,05,0,1,1,0",
+        spill("spill-comma-name", "a name with a comma", "2,APC, A,PE-A,1,0.05,0.1,1", "read",
+              P1N="APC, A"),
+        spill("spill-diagonal", "a diagonal that is not 1", "2,APC-A,PE-A,2,0.05,0.1,1", "read"),
+        spill("spill-decimal-commas", "decimal commas", "2,APC-A,PE-A,1,0,0,05,0,1,1,0",
               "refused", "decimal commas"),
-        spill("spill-n-small", "n smaller than its names", "1,FSC-A,PE-A,1,0.05,0.1,1", "refused",
+        spill("spill-n-small", "n smaller than its names", "1,APC-A,PE-A,1,0.05,0.1,1", "refused",
               "announces 1 channels"),
-        spill("spill-n-large", "n larger than its names", "3,FSC-A,PE-A,1,0.05,0.1,1", "refused",
+        spill("spill-n-large", "n larger than its names", "3,APC-A,PE-A,1,0.05,0.1,1", "refused",
               "announces 3 channels"),
-        spill("spill-blank-entry", "a blank entry", "2,FSC-A,PE-A,1,,0.1,1", "refused", "blank"),
-        spill("spill-unknown", "a name that no channel has", "2,FSC-A,XX,1,0.05,0.1,1", "refused",
+        spill("spill-blank-entry", "a blank entry", "2,APC-A,PE-A,1,,0.1,1", "refused", "blank"),
+        spill("spill-unknown", "a name that no channel has", "2,APC-A,XX,1,0.05,0.1,1", "refused",
               "not channels of the file"),
     ]  # fmt: skip
 
