@@ -22,6 +22,7 @@ from chc_gating.flow.numerals import parse_integer
 from chc_gating.flow.plausibility import score_events
 from chc_gating.flow.repairs import RepairLog
 from chc_gating.flow.saturation import find_saturation
+from chc_gating.flow.scaling import describe_scaling
 from chc_gating.flow.segment import DataLocator, DataSegment
 from chc_gating.flow.steady import FileState, require_unchanged
 from chc_gating.flow.text import parse_text
@@ -46,6 +47,7 @@ class FcsFile:
     event_count : n.
     keywords : TEXT, keys in upper case with their $; values may name a person.
     repairs : what was wrong and what was assumed, one line each.
+    scaling : how stored values become linear ones, one line for each thing done.
     layout : how an event is stored.
     data_begin : first byte of the events.
     """
@@ -66,6 +68,7 @@ class FcsFile:
         self.event_count = segment.event_count
         self.keywords: Mapping[str, str] = MappingProxyType(keywords)
         self.repairs = log.lines
+        self.scaling = describe_scaling(self.layout)
         self.data_begin = segment.begin
         self._source = source
         self._opened = opened

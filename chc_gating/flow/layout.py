@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from chc_gating.errors import RawFileError
 from chc_gating.flow.byte_order import ByteOrder, parse_byte_order
@@ -94,6 +94,8 @@ def parse_layout(keywords: Mapping[str, str], *, version: str, repairs: RepairLo
         keywords.get("$BYTEORD"), widths={p.width for p in parameters}, repairs=repairs
     )
     time_index = _time_index(keywords, count, repairs)
+    if time_index is not None:
+        parameters[time_index] = _linear_time(parameters[time_index], repairs)
     timestep = _timestep(keywords, time_index, repairs)
     return Layout(tuple(parameters), offset, order, time_index, timestep, odd_bits)
 
@@ -194,6 +196,14 @@ def _time_index(keywords: Mapping[str, str], count: int, repairs: RepairLog) -> 
     if len(found) > 1:
         repairs.note("two Time parameters; the first is used as time")
     return found[0] if found else None
+
+
+def _linear_time(time: Parameter, repairs: RepairLog) -> Parameter:
+    if time.decades == 0:
+        return time
+    # A clock counts evenly; $TIMESTEP on top of a logarithm would scale it twice.
+    repairs.note("$PnE says logarithmic, but time is linear; not applied", channel=time.name)
+    return replace(time, decades=0.0, log_zero=0.0)
 
 
 def _timestep(
