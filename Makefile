@@ -15,6 +15,8 @@ CONSTRAINTS := constraints.txt
 # The virtual environment, and further arguments: `make test ARGS="tests/flow -k offsets"`.
 VENV := .venv
 CLUSTER_VENV := .venv-cluster
+PEERS_VENV := .venv-peers
+FUZZ_VENV := .venv-fuzz
 ARGS :=
 
 BIN := $(VENV)/bin
@@ -23,7 +25,7 @@ PY := $(BIN)/python
 CHC := $(PY) -m chc_gating.cli
 INSTALL_PINNED := install --quiet --disable-pip-version-check -c $(CONSTRAINTS)
 
-.PHONY: help demo test check bench test-cluster lock clean
+.PHONY: help demo test check bench docs-tables fuzz test-cluster lock clean
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/make \1|\2/p' Makefile | column -t -s '|' 2>/dev/null \
@@ -51,6 +53,17 @@ $(VENV)/.installed-test: $(VENV)/.installed
 $(CLUSTER_VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/.installed
 	"$(PYTHON)" -m venv $(CLUSTER_VENV)
 	$(CLUSTER_VENV)/bin/python -m pip $(INSTALL_PINNED) -e '.[cluster]'
+	touch $@
+
+# Peers that pin numpy below 2, and so cannot stand beside the project.
+$(PEERS_VENV)/.installed: benchmarks/peers.txt
+	"$(PYTHON)" -m venv $(PEERS_VENV)
+	$(PEERS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	touch $@
+
+$(FUZZ_VENV)/.installed: pyproject.toml constraints.txt
+	"$(PYTHON)" -m venv $(FUZZ_VENV)
+	$(FUZZ_VENV)/bin/python -m pip $(INSTALL_PINNED) -e '.[fuzz]'
 	touch $@
 
 # --- the main job on the demo batch ---
@@ -88,7 +101,15 @@ check: $(VENV)/.installed-test  ## style, types, layers and the workflow's lint
 	$(PY) -m snakemake --lint
 
 bench: $(VENV)/.installed-test  ## measure the project against its peers, side by side
-	for script in benchmarks/*.py; do $(PY) "$$script" $(ARGS); done
+	for script in benchmarks/bench_*.py; do $(PY) "$$script" $(ARGS); done
+
+docs-tables: $(VENV)/.installed-test $(PEERS_VENV)/.installed  ## write the measured tables of docs/
+	$(PY) benchmarks/quirk_table.py --peers $(PEERS_VENV)/bin/python $(ARGS)
+
+# `make fuzz FUZZ_S=3600` runs for an hour; atheris has wheels for Linux on x86.
+FUZZ_S := 120
+fuzz: $(FUZZ_VENV)/.installed  ## read damaged FCS files until FUZZ_S seconds are over
+	$(FUZZ_VENV)/bin/python tests/fuzz/fuzz_fcs.py -max_total_time=$(FUZZ_S) $(ARGS)
 
 test-cluster: $(CLUSTER_VENV)/.installed data/demo/truth.tsv  ## the demo batch through a real Slurm
 	PYTHON="$(CURDIR)/$(CLUSTER_VENV)/bin/python" tests/cluster/run.sh
@@ -96,7 +117,7 @@ test-cluster: $(CLUSTER_VENV)/.installed data/demo/truth.tsv  ## the demo batch 
 lock: | $(VENV)/.installed  ## write constraints.txt anew from the newest packages that fit
 	folder="$$(mktemp -d)"; trap 'rm -rf "$$folder"' EXIT; \
 	"$(PYTHON)" -m venv "$$folder/venv"; \
-	"$$folder/venv/bin/python" -m pip install --quiet '.[test,cluster]'; \
+	"$$folder/venv/bin/python" -m pip install --quiet '.[test,cluster,fuzz]'; \
 	sed '/^[^#]/,$$d' constraints.txt > "$$folder/constraints.txt"; \
 	"$$folder/venv/bin/python" -m pip freeze --exclude chc_gating >> "$$folder/constraints.txt"; \
 	if grep -n -e '@' -e '^-' "$$folder/constraints.txt"; then \
@@ -105,5 +126,5 @@ lock: | $(VENV)/.installed  ## write constraints.txt anew from the newest packag
 	cp "$$folder/constraints.txt" constraints.txt
 
 clean:  ## remove the environment, the demo data and its results
-	rm -rf $(VENV) $(CLUSTER_VENV) data/demo results logs benchmarks/*/ .snakemake
+	rm -rf $(VENV) $(CLUSTER_VENV) $(PEERS_VENV) $(FUZZ_VENV) data/demo results logs benchmarks/*/ .snakemake
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

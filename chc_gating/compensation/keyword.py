@@ -16,6 +16,8 @@ KEYWORDS = ("$SPILLOVER", "SPILL", "SPILLOVER", "$SPILL")
 """The standard's name first, then those that vendors write. $COMP of FCS 3.0 is no source: it
 names no channels, and files disagree whether it holds a spillover matrix or its inverse."""
 
+_REMEDY = "set the panel's spillover to a CSV or to none"
+
 
 def spillover_from_keyword(
     keywords: Mapping[str, str], *, channels: Sequence[str], labels: Sequence[str | None]
@@ -44,10 +46,7 @@ def _parse(
     matrix = _numbers(tokens[len(tokens) - size * size :], keyword).reshape(size, size)
     indices, note = _resolve(names, size, channels=channels, labels=labels)
     if indices is None:
-        raise RawFileError(
-            f"{keyword}: its {size} names are not channels of the file, which has "
-            f"{', '.join(channels)}; set the panel's spillover to a CSV or to none"
-        )
+        raise RawFileError(f"{keyword}{_explain_names(tokens, size, channels)}; {_REMEDY}")
     if len(set(indices)) < size:
         raise RawFileError(f"{keyword} names a channel twice; set the panel's spillover to a CSV")
     return Spillover(tuple(channels[i] for i in indices), matrix, f"{keyword}{note}")
@@ -55,16 +54,35 @@ def _parse(
 
 def _size(tokens: Sequence[str], keyword: str) -> int:
     """Return n of ``n, n names, n * n values``; names may themselves hold commas."""
-    remedy = "set the panel's spillover to a CSV or to none"
     if not re.fullmatch(r"[1-9][0-9]{0,3}", tokens[0]):
-        raise RawFileError(f"{keyword} does not start with the number of channels; {remedy}")
+        raise RawFileError(f"{keyword} does not start with the number of channels; {_REMEDY}")
     size = int(tokens[0])
     if len(tokens) < 1 + size + size * size:
         raise RawFileError(
             f"{keyword} announces {size} channels, so {1 + size + size * size} entries, "
-            f"and holds {len(tokens)}; {remedy}"
+            f"and holds {len(tokens)}; {_REMEDY}"
         )
     return size
+
+
+def _explain_names(tokens: Sequence[str], size: int, channels: Sequence[str]) -> str:
+    """Return why the names fit no channels, from what is most likely wrong."""
+    expected, held = 1 + size + size * size, len(tokens)
+    if held > expected and _are_digits(tokens[1 + size :]):
+        return (
+            " seems to hold decimal commas, which cannot be told from the commas between its "
+            f"entries: {held} entries where {size} channels have {expected}"
+        )
+    if held > expected:
+        return (
+            f" announces {size} channels, so {expected} entries, and holds {held}, or its names "
+            f"are not channels of the file, which has {', '.join(channels)}"
+        )
+    return f": its {size} names are not channels of the file, which has {', '.join(channels)}"
+
+
+def _are_digits(tokens: Sequence[str]) -> bool:
+    return all(re.fullmatch(r"[+-]?[0-9]+", token) for token in tokens)
 
 
 def _numbers(tokens: Sequence[str], keyword: str) -> FloatArray:
@@ -73,10 +91,7 @@ def _numbers(tokens: Sequence[str], keyword: str) -> FloatArray:
     except ValueError:
         values = np.array([np.nan])
     if not np.isfinite(values).all():
-        raise RawFileError(
-            f"{keyword} holds entries that are blank or no number; "
-            "set the panel's spillover to a CSV or to none"
-        )
+        raise RawFileError(f"{keyword} holds entries that are blank or no number; {_REMEDY}")
     return values
 
 
@@ -105,13 +120,14 @@ def _join_names(names: Sequence[str], size: int, *, known: set[str | None]) -> l
     """Return ``size`` names; where commas inside names split them, join what the file knows."""
     if len(names) == size:
         return list(names)
+    whole = {re.sub(r"\s*,\s*", ",", name): name for name in known if name}
     joined: list[str] = []
     start = 0
     while start < len(names):
         ends = range(len(names), start, -1)
-        end = next((e for e in ends if ",".join(names[start:e]) in known), None)
+        end = next((e for e in ends if ",".join(names[start:e]) in whole), None)
         if end is None:
             return None
-        joined.append(",".join(names[start:end]))
+        joined.append(whole[",".join(names[start:end])])
         start = end
     return joined if len(joined) == size else None

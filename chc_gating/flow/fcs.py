@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+import os
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -21,7 +22,9 @@ from chc_gating.flow.numerals import parse_integer
 from chc_gating.flow.plausibility import score_events
 from chc_gating.flow.repairs import RepairLog
 from chc_gating.flow.saturation import find_saturation
+from chc_gating.flow.scaling import describe_scaling
 from chc_gating.flow.segment import DataLocator, DataSegment
+from chc_gating.flow.steady import FileState, require_unchanged
 from chc_gating.flow.text import parse_text
 from chc_gating.model.events import EventStream, FloatArray, StoredBatch
 
@@ -44,11 +47,12 @@ class FcsFile:
     event_count : n.
     keywords : TEXT, keys in upper case with their $; values may name a person.
     repairs : what was wrong and what was assumed, one line each.
+    scaling : how stored values become linear ones, one line for each thing done.
     layout : how an event is stored.
     data_begin : first byte of the events.
     """
 
-    def __init__(self, path: Path, source: mmap.mmap) -> None:
+    def __init__(self, path: Path, source: mmap.mmap, opened: FileState) -> None:
         raw = np.frombuffer(source, dtype=np.uint8)
         log = RepairLog()
         header = parse_header(raw[:HEADER_BYTES].tobytes())
@@ -64,8 +68,10 @@ class FcsFile:
         self.event_count = segment.event_count
         self.keywords: Mapping[str, str] = MappingProxyType(keywords)
         self.repairs = log.lines
+        self.scaling = describe_scaling(self.layout)
         self.data_begin = segment.begin
         self._source = source
+        self._opened = opened
         end = segment.begin + segment.event_count * self.layout.event_bytes
         self._events = raw[segment.begin : end]
 
@@ -74,10 +80,15 @@ class FcsFile:
 
         "stored": as the file holds them, integers masked by $PnR. "linear": $PnE and $PnG applied,
         and Time in seconds where the file has a $TIMESTEP. NaN and infinite values stay.
+
+        Raises RawFileError where the file was written to or replaced since it was opened; so do
+        `batches` and the batches of `event_stream`, before each of them and after the last.
         """
         if values not in ("stored", "linear"):
             raise ValueError(f"values must be 'stored' or 'linear', not {values!r}")
+        require_unchanged(self.path, self._opened)
         out = self._decoder.decode_stored(self._events, dtype=np.dtype(np.float64))
+        require_unchanged(self.path, self._opened)
         if values == "linear":
             self._decoder.undo_logs(out)
             with np.errstate(all="ignore"):
@@ -128,6 +139,7 @@ class FcsFile:
         step = size * self.layout.event_bytes
         released = 0
         for begin in range(0, len(self._events), step):
+            require_unchanged(self.path, self._opened)
             raw = self._events[begin : begin + step]
             if self._decoder.is_plain:
                 yield self._decoder.view_events(raw)
@@ -138,6 +150,7 @@ class FcsFile:
             if begin + step - released >= _RELEASE_BYTES:
                 self._release(self.data_begin + begin + step)
                 released = begin + step
+        require_unchanged(self.path, self._opened)
 
     def _release(self, end: int) -> None:
         """Give the pages before ``end`` back; a view that is still held reads them anew."""
@@ -151,6 +164,7 @@ class FcsFile:
         starts = sorted({self.event_count * i // blocks for i in range(blocks)})
         maxima = np.full(len(self.channels), -np.inf)
         width = self.layout.event_bytes
+        require_unchanged(self.path, self._opened)
         for start in starts:
             raw = self._events[start * width : (start + block) * width]
             if len(raw):
@@ -168,8 +182,8 @@ def open_fcs(path: str | Path) -> FcsFile:
     Raises
     ------
     RawFileError
-        The file is missing, is no FCS file, is shorter than it says, or cannot be read without
-        guessing. The message never holds a value of the file's keywords.
+        The file is missing, is no FCS file, is shorter than it says, is being written, or cannot
+        be read without guessing. The message never holds a value of the file's keywords.
 
     Examples
     --------
@@ -179,12 +193,15 @@ def open_fcs(path: str | Path) -> FcsFile:
     """
     path = Path(path)
     try:
-        return FcsFile(path, _map_file(path))
+        source, opened = _map_file(path)
+        fcs = FcsFile(path, source, opened)
     except RawFileError as error:
         raise RawFileError(f"{path}: {error}") from None
+    require_unchanged(path, opened)
+    return fcs
 
 
-def _map_file(path: Path) -> mmap.mmap:
+def _map_file(path: Path) -> tuple[mmap.mmap, FileState]:
     if not path.exists():
         raise RawFileError("no such file; check the column file of the acquisitions sheet")
     if not path.is_file():
@@ -194,9 +211,11 @@ def _map_file(path: Path) -> mmap.mmap:
     except PermissionError:
         raise RawFileError("may not be read; give yourself permission to read it") from None
     with file:
-        if path.stat().st_size == 0:
+        status = os.fstat(file.fileno())
+        if status.st_size == 0:
             raise RawFileError("is empty; copy it again")
-        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        source = mmap.mmap(file.fileno(), status.st_size, access=mmap.ACCESS_READ)
+        return source, FileState.of(status)
 
 
 def _read_text(raw: NDArray[np.uint8], header: Header, log: RepairLog) -> dict[str, str]:

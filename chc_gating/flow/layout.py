@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from chc_gating.errors import RawFileError
 from chc_gating.flow.byte_order import ByteOrder, parse_byte_order
@@ -21,6 +21,8 @@ from chc_gating.flow.scale import (
 
 _FLOAT_BITS = {"F": 32, "D": 64}
 _MAX_BITS = 64
+_MOST_PARAMETERS = 10_000
+"""Imaging cytometers write some hundreds; more would take memory beyond that of the file."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,8 @@ def parse_layout(keywords: Mapping[str, str], *, version: str, repairs: RepairLo
         keywords.get("$BYTEORD"), widths={p.width for p in parameters}, repairs=repairs
     )
     time_index = _time_index(keywords, count, repairs)
+    if time_index is not None:
+        parameters[time_index] = _linear_time(parameters[time_index], repairs)
     timestep = _timestep(keywords, time_index, repairs)
     return Layout(tuple(parameters), offset, order, time_index, timestep, odd_bits)
 
@@ -100,7 +104,7 @@ def _parameter_count(keywords: Mapping[str, str]) -> int:
     count = parse_integer(keywords.get("$PAR"))
     if count is None or count < 1:
         raise RawFileError("its TEXT does not say how many parameters an event has ($PAR)")
-    if count > len(keywords):
+    if count > _MOST_PARAMETERS or count > len(keywords):
         raise RawFileError(f"$PAR says {count} parameters, but TEXT holds {len(keywords)} keywords")
     return count
 
@@ -192,6 +196,14 @@ def _time_index(keywords: Mapping[str, str], count: int, repairs: RepairLog) -> 
     if len(found) > 1:
         repairs.note("two Time parameters; the first is used as time")
     return found[0] if found else None
+
+
+def _linear_time(time: Parameter, repairs: RepairLog) -> Parameter:
+    if time.decades == 0:
+        return time
+    # A clock counts evenly; $TIMESTEP on top of a logarithm would scale it twice.
+    repairs.note("$PnE says logarithmic, but time is linear; not applied", channel=time.name)
+    return replace(time, decades=0.0, log_zero=0.0)
 
 
 def _timestep(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from chc_gating.errors import RawFileError
-from chc_gating.flow.numerals import parse_integer, parse_number
+from chc_gating.flow.numerals import parse_number
 from chc_gating.flow.repairs import RepairLog
 
 SMALLEST, LARGEST = 1e-12, 1e12
@@ -20,7 +20,7 @@ def parse_range(text: str | None, name: str, repairs: RepairLog) -> float | None
     if limit is None or limit <= 1:
         repairs.note("no usable $PnR; its range is taken as not known", channel=name)
         return None
-    if parse_integer(text) is None:
+    if not (text or "").strip().isdecimal():
         repairs.note("$PnR is not written as a whole number; read as a number", channel=name)
     return limit
 
@@ -31,7 +31,7 @@ def find_mask(limit: float | None, bits: int, name: str, repairs: RepairLog) -> 
     FCS 3.1, $PnR: higher bits are to be ignored by a bit mask (10-bit values of range 1024 in
     words of 16 bits). None where all bits are data.
     """
-    if bits > 53:
+    if bits > 53 and (limit is None or limit > 2.0**53):
         repairs.note("integers above 2^53 are rounded to the nearest double", channel=name)
     if limit is None or limit >= 2.0**bits:
         return None if bits % 8 == 0 else (1 << bits) - 1

@@ -9,6 +9,10 @@ from chc_gating.errors import RawFileError
 from chc_gating.flow.repairs import RepairLog
 
 _PADDING = " \t\r\n\0"
+_MOST_BYTES = 99_999_999
+"""What HEADER's eight digits can say of TEXT; a supplement that claims more is none."""
+_MOST_KEYWORDS = 200_000
+"""Files of 10,000 parameters have a tenth; a keyword takes many times its bytes in memory."""
 
 
 def parse_text(segment: bytes, repairs: RepairLog) -> dict[str, str]:
@@ -20,12 +24,18 @@ def parse_text(segment: bytes, repairs: RepairLog) -> dict[str, str]:
     """
     if not segment:
         raise RawFileError("its TEXT segment is empty")
+    if len(segment) > _MOST_BYTES:
+        raise RawFileError(f"its TEXT claims {len(segment)} bytes, more than FCS allows")
     text = _decode(segment, repairs)
     keywords: dict[str, str] = {}
     twice = 0
     for key, value in _split_pairs(text, repairs):
         known = keywords.setdefault(key.strip().upper(), value.strip(_PADDING))
         twice += known != value.strip(_PADDING)
+        if len(keywords) > _MOST_KEYWORDS:
+            raise RawFileError(
+                f"its TEXT holds more than {_MOST_KEYWORDS} keywords: it is damaged; copy it again"
+            )
     if twice:
         repairs.note(f"{twice} keywords stand in TEXT twice with different values; the first kept")
     return keywords

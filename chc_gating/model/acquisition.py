@@ -105,7 +105,11 @@ class SlideFacts(Record):
 
 
 class AcquisitionResult(Record):
-    """populations.json: the whole numeric result of one FCS file or slide."""
+    """populations.json: the whole numeric result of one FCS file or slide.
+
+    ``repairs`` says what was wrong in the raw file and what was assumed, ``scaling`` how stored
+    values became linear ones (masks, logarithms, gains, the time step), one line each.
+    """
 
     schema_: str = Field(default="chc_gating/populations/1", alias="schema")
     software_version: str
@@ -129,6 +133,7 @@ class AcquisitionResult(Record):
     flow: FlowFacts | None = None
     slide: SlideFacts | None = None
     repairs: tuple[str, ...] = ()
+    scaling: tuple[str, ...] = ()
 
 
 class TimeBin(Record):

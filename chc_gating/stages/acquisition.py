@@ -64,6 +64,7 @@ class Measured:
     flow: FlowFacts | None = None
     slide: SlideFacts | None = None
     repairs: Sequence[str] = ()
+    scaling: Sequence[str] = ()
     time_bins: Sequence[TimeBin] = ()
     notes: Sequence[str] = ()
     draw_flags: Sequence[str] = ()
@@ -94,6 +95,7 @@ def describe_result(result: GatingResult, origin: Origin, measured: Measured) ->
         flow=measured.flow,
         slide=measured.slide,
         repairs=tuple(measured.repairs),
+        scaling=tuple(measured.scaling),
     )
 
 

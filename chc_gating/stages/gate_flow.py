@@ -100,6 +100,7 @@ def _gate(
         spillover=None if found is None else describe_spillover(found),
         flow=read_flow_facts(fcs),
         repairs=fcs.repairs,
+        scaling=fcs.scaling,
         time_bins=bins,
         notes=describe_stability(bins),
         draw_flags=["time_unstable"] if any(b.unstable for b in bins) else [],

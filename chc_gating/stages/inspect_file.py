@@ -49,10 +49,10 @@ class ChannelSummary:
 def inspect_file(path: Path, *, as_json: bool) -> str:
     """Return what a reader sees of an FCS file or a slide image, as text or as JSON.
 
-    An FCS file: version, event_count, channels, markers, data type, offsets, repairs, per channel
-    minimum, maximum and mean of linear values, volume facts. A slide: shape, pixel size, channels,
-    per channel minimum, maximum and mean. Events and pixels are streamed. Of an FCS file's
-    keywords only a few that cannot name a person are shown.
+    An FCS file: version, event_count, channels, markers, data type, offsets, what was done to
+    stored values, repairs, per channel minimum, maximum and mean of linear values, volume facts. A
+    slide: shape, pixel size, channels, per channel minimum, maximum and mean. Events and pixels are
+    streamed. Of an FCS file's keywords only a few that cannot name a person are shown.
 
     Raises RawFileError where the file is missing, is neither, or cannot be read.
     """
@@ -159,6 +159,7 @@ def _inspect_fcs(path: Path) -> dict[str, Any]:
         "data_type": fcs.layout.describe_types(),
         "data_begin": fcs.data_begin,
         "event_bytes": fcs.layout.event_bytes,
+        "scaling": list(fcs.scaling),
         "repairs": list(fcs.repairs),
         **facts,
         "keywords": {key: fcs.keywords[key] for key in _SHOWN_KEYWORDS if key in fcs.keywords},
@@ -200,9 +201,10 @@ def _as_rows(summaries: tuple[ChannelSummary, ...]) -> list[dict[str, Any]]:
 
 def _as_text(report: dict[str, Any]) -> str:
     """Return a report as lines: facts, repairs, then one row per channel."""
-    skipped = ("values", "repairs", "keywords", "channels", "markers")
+    skipped = ("values", "scaling", "repairs", "keywords", "channels", "markers")
     lines = [f"{k}: {_cell(v)}" for k, v in report.items() if k not in skipped and v is not None]
     lines += [f"{k}: {v}" for k, v in report.get("keywords", {}).items()]
+    lines += [f"scaling: {line}" for line in report.get("scaling", [])]
     lines += [f"repair: {line}" for line in report["repairs"]] or ["repairs: none"]
     return "\n".join([*lines, "", *_align(report["values"])])
 

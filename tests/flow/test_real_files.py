@@ -165,7 +165,7 @@ def test_saturated_side_scatter_of_the_leukaemia_sample(flow: Path) -> None:
 
 
 def test_the_tube_of_the_leukaemia_sample_lasts_under_two_minutes(flow: Path) -> None:
-    # $PnG 0.01 beside $TIMESTEP 0.01: flowio applies both and gets hundredths, not seconds.
+    # $PnG 0.01 beside $TIMESTEP 0.01: to apply both would give hundredths, not seconds.
     facts = read_flow_facts(open_fcs(flow / "fcsparser" / "facs_diva_test.fcs"))
 
     assert facts.duration_s == pytest.approx(104.743, abs=1e-3)

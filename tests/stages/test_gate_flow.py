@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
 import chc_gating as chc
+import chc_gating.stages.gate_flow as stage
 from chc_gating.model.acquisition import AcquisitionQuality, AcquisitionResult
 from chc_gating.stages.gate_flow import gate_flow
 from chc_gating.storage.records import read_record
@@ -90,6 +92,38 @@ def test_candidates_of_a_broken_file_have_the_columns_of_the_panel(tmp_path: Pat
     table = pq.read_table(out / "candidates.parquet")
     assert table.num_rows == 0
     assert {"raw:CD45", "compensated:PE-A"} <= set(table.column_names)
+
+
+def test_a_file_that_grows_while_it_is_gated_is_not_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = gate(tmp_path)
+    tube, really_run = tmp_path / "tube.fcs", stage.run_plan
+
+    def run_while_it_grows(*arguments: Any, **options: Any) -> Any:
+        with tube.open("ab") as file:
+            file.write(bytes(16))
+        return really_run(*arguments, **options)
+
+    monkeypatch.setattr(stage, "run_plan", run_while_it_grows)
+    gate_flow(
+        tube,
+        panel=tmp_path / "panel.yaml",
+        gates=tmp_path / "gates.yaml",
+        output=out,
+        record_faults=True,
+    )
+
+    result = read_record(out / "populations.json", AcquisitionResult)
+    assert result.status == "not_counted"
+    assert result.reason is not None
+    assert "while it was read" in result.reason
+
+
+def test_populations_state_what_was_done_to_stored_values(tmp_path: Path) -> None:
+    result = read_record(gate(tmp_path) / "populations.json", AcquisitionResult)
+
+    assert result.scaling == ("Time: in seconds, 0.01 s a unit ($TIMESTEP)",)
 
 
 def test_gates_with_markers_need_no_panel_where_the_file_names_them(tmp_path: Path) -> None:
