@@ -21,8 +21,6 @@ from chc_gating.model.panel import Modality
 
 UL_PER_ML = 1000.0
 CELLS_PER_UL = "cells per uL"
-REPAIRED_UNIT = "microlitres"
-"""How ``FlowFacts.volume_note`` begins where $VOL is not in the standard's nanolitres."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +128,7 @@ def _measure_by_volume_keyword(acquired: Acquired) -> Exposure:
     exposure = _from_suspension(
         acquired, volume_ul, source="$VOL", origin=f"acquired by the file's $VOL ({note})"
     )
-    repaired = ("volume_unit_repaired",) if note.startswith(REPAIRED_UNIT) else ()
+    repaired = ("volume_unit_repaired",) if flow and flow.volume_unit_repaired else ()
     return exposure.model_copy(update={"flags": exposure.flags + repaired})
 
 
