@@ -3,17 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 from chc_gating.batch.rows import Draw
-
-
-@dataclass(frozen=True)
-class Fraction:
-    """A leukocyte fraction of the blood count and its coefficient of variation."""
-
-    fraction: float
-    cv: float
 
 
 def find_cells_per_ul(draw: Draw) -> float | None:
@@ -46,24 +37,3 @@ def describe_cells_per_ul(draw: Draw) -> str:
 def find_log_sigma(relative_sd: float) -> float:
     """Return the SD of the logarithm of a log-normal factor: sqrt(ln(1 + rel^2))."""
     return math.sqrt(math.log1p(relative_sd**2))
-
-
-def find_relative_error(
-    wbc_cv: float, lymphocytes: Fraction, monocytes: Fraction, *, covariance: float = 0.0
-) -> float:
-    """Return the relative SD of WBC times (lymphocytes + monocytes).
-
-    rel^2 = CV_WBC^2 + (s_L^2 + s_M^2 + 2 cov) / (f_L + f_M)^2, by propagation of error.
-
-    Examples
-    --------
-    >>> round(find_relative_error(0.03, Fraction(0.30, 0.05), Fraction(0.08, 0.12)), 6)
-    0.055645
-    """
-    spread = (
-        (lymphocytes.fraction * lymphocytes.cv) ** 2
-        + (monocytes.fraction * monocytes.cv) ** 2
-        + 2 * covariance
-    )
-    kept = lymphocytes.fraction + monocytes.fraction
-    return math.sqrt(wbc_cv**2 + spread / kept**2)

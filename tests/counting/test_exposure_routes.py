@@ -6,12 +6,7 @@ import pytest
 from count_cases import FRACTIONS, make_draw, make_result, make_row
 
 from chc_gating.batch.rows import Acquisition, Draw
-from chc_gating.counting.blood_count import (
-    Fraction,
-    find_cells_per_ul,
-    find_log_sigma,
-    find_relative_error,
-)
+from chc_gating.counting.blood_count import find_cells_per_ul, find_log_sigma
 from chc_gating.counting.exposure import Acquired, find_exposure
 from chc_gating.counting.live_share import compute_live_share, find_live_share
 from chc_gating.model.acquisition import AcquisitionResult, FlowFacts
@@ -178,16 +173,6 @@ def test_blank_column_of_the_blood_count_is_named(column: str) -> None:
     exposure = find(make_row(**SLIDE), slide_result(), draw)
     assert exposure.volume_ml is None
     assert f"nucleated_cells lacks {column}" in (exposure.reason or "")
-
-
-def test_relative_error_of_the_blood_count_is_that_of_the_table() -> None:
-    found = find_relative_error(0.03, Fraction(0.30, 0.05), Fraction(0.08, 0.12))
-    assert found == pytest.approx(0.055645, abs=5e-7)  # [C]
-
-
-def test_positive_covariance_widens_the_error_of_the_blood_count() -> None:
-    parts = (0.03, Fraction(0.30, 0.05), Fraction(0.08, 0.12))
-    assert find_relative_error(*parts, covariance=1e-4) > find_relative_error(*parts)
 
 
 def test_every_step_of_an_exposure_is_in_words() -> None:

@@ -98,16 +98,3 @@ def test_tables_lie_beside_the_page(example_batch: Path) -> None:
     assert len(lines) == 16 * 8 + 1 + 1
     assert (folder / "counts.parquet").is_file()
     assert "truncated" in (folder / "not_counted.tsv").read_text(encoding="utf-8")
-
-
-def test_record_says_what_the_closing_lines_need(example_batch: Path, tmp_path: Path) -> None:
-    report = report_batch(
-        example_batch / "config" / "config.yaml",
-        results=example_batch / "results",
-        output=tmp_path,
-        directory=example_batch,
-    )
-    assert (report.draws, report.counted) == (8, 7)
-    assert [draw for draw, _ in report.not_counted] == ["P02-T3"]
-    assert report.page == tmp_path / "report.html"
-    assert report.page.is_file()
