@@ -8,7 +8,14 @@ from dataclasses import dataclass, field
 from chc_gating.batch.contents import Batch
 from chc_gating.batch.fingerprints import hash_draw
 from chc_gating.batch.rows import Draw
-from chc_gating.counting.groups import Group, GroupKey, Member, build_group, group_rows
+from chc_gating.counting.groups import (
+    Group,
+    GroupKey,
+    Member,
+    build_group,
+    group_rows,
+    refuse_excess,
+)
 from chc_gating.counting.recovery import find_recovery
 from chc_gating.counting.rows import RowBase, Sums, build_rows, build_uncounted_rows
 from chc_gating.counting.whole_blood import replace_fractions
@@ -92,14 +99,15 @@ def _count_group(
         results=results,
         min_events=batch.settings.min_events,
     )
+    found = find_recovery(batch, draw, key=key, results=results)
+    if found.recovery is not None and found.recovery.scope == "end_to_end":
+        group = replace_fractions(group)
+    group = refuse_excess(group)
     if group.problem is not None:
         names = _name_phenotypes(batch, key)
         flags = ["acquisition_failed"] if group.failed and group.summed else []
         rows = build_uncounted_rows(group, base, phenotypes=names, flags=flags)
         return _CountedGroup(rows, _summarise(group), tuple(_describe_members(group)))
-    found = find_recovery(batch, draw, key=key, results=results)
-    if found.recovery is not None and found.recovery.scope == "end_to_end":
-        group = replace_fractions(group)
     sums = Sums(group, found.recovery, group.exposure_problem or found.problem)
     notes = (*_describe_members(group), *found.notes)
     return _CountedGroup(build_rows(sums, base), _summarise(group), notes)

@@ -124,13 +124,25 @@ def build_group(
     results: Mapping[str, AcquisitionResult],
     min_events: int,
 ) -> Group:
-    """Return the group of these acquisitions: who counts, who does not and why."""
+    """Return the group of these acquisitions: who counts, who does not and why.
+
+    Its volume is not yet held against the draw's: see `refuse_excess`.
+    """
     members = [
         _build_member(row, results[row.acquisition], draw=draw, gates=gates, min_events=min_events)
         for row in rows
     ]
     group = Group(key, draw, _set_replicates_apart(members))
     return replace(group, problem=_find_problem(group, gates))
+
+
+def refuse_excess(group: Group) -> Group:
+    """Return the group; not counted where more blood was examined than its draw holds.
+
+    To be asked of the exposures that numbers per volume are made with: a recovery measured end
+    to end replaces those of the routes.
+    """
+    return group if group.problem else replace(group, problem=_find_excess(group))
 
 
 def _build_member(
@@ -184,7 +196,7 @@ def _find_problem(group: Group, gates: Gates) -> str | None:
         return f"no cuts: gates {gates.name} has no cuts and phenotypes"
     if not group.summed:
         return "; ".join(f"{m.row.acquisition}: {m.problem}" for m in group.failed)
-    return _find_excess(group)
+    return None
 
 
 def _find_excess(group: Group) -> str | None:

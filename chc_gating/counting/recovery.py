@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from chc_gating.batch.contents import Batch
 from chc_gating.batch.rows import Draw
-from chc_gating.counting.groups import Group, GroupKey, build_group, group_rows
+from chc_gating.counting.groups import Group, GroupKey, build_group, group_rows, refuse_excess
 from chc_gating.counting.recovery_sources import (
     find_spike_draws,
     find_spike_rows,
@@ -118,6 +118,10 @@ def _read_row(batch: Batch, draw: Draw) -> _Spiked | str:
 def _count_spiked(group: Group) -> _Spiked | str:
     """Count a spike draw's recovered cells in the blood that was examined."""
     draw, spiked = group.draw, group.draw.spiked or 0
+    if draw.recovery_scope == "handling":
+        group = _keep_measured(group)
+        if group.problem is not None:
+            return group.problem
     recovered = sum(group.count_events(name) for name in SPIKED_PHENOTYPES)
     if recovered > spiked:
         return f"{recovered:,} CHC and CTC counted, more than the {spiked:,} spiked"
@@ -132,6 +136,18 @@ def _count_spiked(group: Group) -> _Spiked | str:
     share = group.volume_ml / draw.volume_ml
     how = f"CHC and CTC counted here in {100 * share:.4g} % of its blood"
     return _Spiked(draw.draw, recovered, spiked, "handling", examined_share=share, how=how)
+
+
+def _keep_measured(group: Group) -> Group:
+    """Leave out volumes from the blood count: they hold the losses of handling already.
+
+    Cells found there over cells expected there would be a recovery near 1.
+    """
+    members = tuple(m for m in group.members if m.exposure.recovery_applies)
+    kept = replace(group, members=members)
+    if not kept.summed:
+        return replace(kept, problem="its volume comes from the blood count")
+    return refuse_excess(kept)
 
 
 def _pool(spiked: Sequence[_Spiked]) -> FoundRecovery:

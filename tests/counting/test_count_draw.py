@@ -361,6 +361,23 @@ def test_counts_at_moved_cuts_and_without_saturated_are_summed() -> None:
     assert "saturated_candidates" in row.flags
 
 
+def test_count_at_a_moved_cut_is_empty_where_one_part_has_none() -> None:
+    half = {"fraction_stained": 0.4, "fraction_acquired": 1.0}
+    by_workspace = make_result({"CHC": 5})
+    bare = tuple(
+        p.model_copy(update={"low_cut": None, "high_cut": None}) for p in by_workspace.phenotypes
+    )
+    members = [
+        (make_row(acquisition="A1", **half), make_result({"CHC": 5})),
+        (
+            make_row(acquisition="A2", **half),
+            by_workspace.model_copy(update={"phenotypes": bare}),
+        ),
+    ]
+    row = find_row(count_case([make_draw()], members))
+    assert (row.count, row.count_low_cut, row.count_high_cut) == (10, None, None)
+
+
 def test_call_is_not_assessable_without_limits() -> None:
     counted = count_case([make_draw()], [(make_row(**FRACTIONS), make_result({"CHC": 12}))])
     assert {row.call for row in counted.rows} == {"not_assessable"}

@@ -176,3 +176,49 @@ def test_shared_recovery_enters_once_however_many_acquisitions() -> None:
     split, whole = find_row(count_case([draw], two)), find_row(count_case([draw], [OWN]))
     assert split.ci95_low_per_7_5_ml == pytest.approx(whole.ci95_low_per_7_5_ml, rel=1e-12)
     assert split.ci95_high_per_7_5_ml == pytest.approx(whole.ci95_high_per_7_5_ml, rel=1e-12)
+
+
+BLOOD_COUNT = {"wbc_per_ul": 5000.0, "preparation": "lysed"}
+"""A slide's route to a volume that holds the losses of handling already."""
+
+
+def spike_slide(name: str, recovered: int, **cells: object) -> Pair:
+    row = make_row(acquisition=f"{name}-{recovered}", draw=name, modality="image", **cells)
+    return row, make_result({"CTC": recovered}, modality="image", nucleated_events=1_000_000)
+
+
+def test_spike_slide_with_a_volume_from_the_blood_count_gives_no_recovery() -> None:
+    plated = make_row(modality="image", volume_plated_ml=0.1)
+    own = (plated, make_result({"CHC": 12}, modality="image", nucleated_events=1_000_000))
+    draws = [make_draw(), spike_draw("S1", **BLOOD_COUNT)]
+    counted = count_case(draws, [own, spike_slide("S1", 25)])
+    assert find_row(counted, modality="image").recovery is None
+    said = "spike draw S1 is not used: its volume comes from the blood count"
+    assert said in counted.notes
+
+
+def test_recovery_is_counted_only_on_the_slides_whose_volume_was_measured() -> None:
+    plated = make_row(modality="image", volume_plated_ml=0.1)
+    own = (plated, make_result({"CHC": 12}, modality="image", nucleated_events=1_000_000))
+    draws = [make_draw(), spike_draw("S1", **BLOOD_COUNT)]
+    measured = spike_slide("S1", 10, volume_plated_ml=0.15)
+    counted = count_case(draws, [own, spike_slide("S1", 25), measured])
+    assert find_row(counted, modality="image").recovery == pytest.approx(10 / (1000 * 0.15 / 7.5))
+
+
+def test_volume_check_is_of_the_exposures_that_recovery_end_to_end_leaves() -> None:
+    beads = {"bead_population": "beads", "beads_added": 100.0, "blood_in_tube_ml": 9.0}
+    member = (make_row(**beads), make_result({"CHC": 12}, bead_events=100))
+    draw = make_draw(spiked=1000, recovered=600, recovery_scope="end_to_end")
+    counted = count_case([draw], [member])
+    assert counted.status == "counted"
+    assert find_row(counted).per_7_5_ml == pytest.approx(20)
+
+
+def test_spike_draws_of_different_size_and_share_are_weighted_by_their_cells() -> None:
+    draws = [make_draw(), spike_draw("S1"), spike_draw("S2").model_copy(update={"spiked": 100})]
+    whole = {"fraction_stained": 1.0, "fraction_acquired": 1.0}
+    members = [OWN, spike_pair("S1", recovered=375), spike_pair("S2", recovered=75, **whole)]
+    # 375 of 1,000 cells in half of the blood and 75 of 100 in all of it: 450 of 600 looked for.
+    # An unweighted mean of the shares, .75, would say 450 / 1,100 / .75 = .545.
+    assert find_row(count_case(draws, members)).recovery == pytest.approx(0.75)
