@@ -18,6 +18,7 @@ from chc_gating.counting.groups import (
 )
 from chc_gating.counting.recovery import find_recovery
 from chc_gating.counting.rows import RowBase, Sums, build_rows, build_uncounted_rows
+from chc_gating.counting.same_raw import refuse_same_raw
 from chc_gating.counting.whole_blood import replace_fractions
 from chc_gating.model.acquisition import AcquisitionResult, InputFile
 from chc_gating.model.count import AcquisitionSummary, CountRow, DrawCount
@@ -41,6 +42,8 @@ def count_draw(
     A draw whose acquisitions all failed, or that has none, is not counted, with the reason.
     """
     draw = batch.draws[draw_id]
+    own = refuse_same_raw((row.acquisition for row in batch.acquisitions_of(draw_id)), results)
+    results = {**results, **own}
     base = _make_base(batch, draw, software_version)
     groups = [
         _count_group(batch, draw, key, base=base, results=results)

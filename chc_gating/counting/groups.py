@@ -178,17 +178,13 @@ def _set_replicates_apart(members: Sequence[Member]) -> tuple[Member, ...]:
     one tube). Those without a replicate are kept, else the tube's first that could be counted.
     """
     kept: set[str] = set()
-    for tube in {_find_tube(m.row) for m in members}:
-        counted = [m for m in members if m.problem is None and _find_tube(m.row) == tube]
+    for tube in {m.row.same_cells_key for m in members}:
+        counted = [m for m in members if m.problem is None and m.row.same_cells_key == tube]
         single = [m for m in counted if m.row.replicate is None]
         kept.update(m.row.acquisition for m in (single or counted[:1]))
     return tuple(
         replace(m, apart=m.problem is None and m.row.acquisition not in kept) for m in members
     )
-
-
-def _find_tube(row: Acquisition) -> tuple[str | None, int | None]:
-    return row.tube, row.tube_order
 
 
 def _find_problem(group: Group, gates: Gates) -> str | None:

@@ -13,6 +13,7 @@ from chc_gating.counting.recovery_sources import (
     find_spike_rows,
     has_own_recovery,
 )
+from chc_gating.counting.same_raw import refuse_same_raw
 from chc_gating.model.acquisition import AcquisitionResult
 from chc_gating.model.exposure import Recovery, RecoveryScope
 
@@ -88,12 +89,13 @@ def _read_spike(
 ) -> _Spiked | str:
     if spike.recovered is not None:
         return _read_row(batch, spike)
+    rows = find_spike_rows(batch, spike, key)
     group = build_group(
         key,
-        find_spike_rows(batch, spike, key),
+        rows,
         draw=spike,
         gates=batch.gates[key.gates],
-        results=results,
+        results=refuse_same_raw((row.acquisition for row in rows), results),
         min_events=batch.settings.min_events,
     )
     return group.problem or _count_spiked(group)

@@ -299,6 +299,17 @@ def test_replicates_of_a_tube_are_not_summed() -> None:
     assert [one.counts["CHC"] for one in counted.acquisitions] == [10, 20]
 
 
+def test_replicates_of_a_tube_whose_order_is_filled_unevenly_are_not_summed() -> None:
+    members = [
+        (
+            make_row(acquisition=f"A{i}", tube="T1", tube_order=order, replicate=str(i)),
+            make_result({"CHC": 10}),
+        )
+        for i, order in ((1, 1), (2, None))
+    ]
+    assert find_row(count_case([make_draw()], members)).count == 10
+
+
 def test_second_replicate_counts_where_the_first_failed() -> None:
     members = [
         (make_row(acquisition="A1", replicate="1", **FRACTIONS), make_failure("truncated")),
