@@ -59,7 +59,7 @@ def _find_tube_orders(members: Sequence[Line], file: str) -> Iterator[Fault]:
         "replicates are told apart by tube: name the tubes, or correct tube_order",
         line,
         "tube_order",
-        row.tube_order,
+        str(row.tube_order),
     )
 
 

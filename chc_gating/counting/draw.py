@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from chc_gating.batch.contents import Batch
 from chc_gating.batch.fingerprints import hash_draw
 from chc_gating.batch.rows import Draw
+from chc_gating.counting.blood_count import find_expected_wbc
 from chc_gating.counting.groups import (
     Group,
     GroupKey,
@@ -65,6 +66,7 @@ def count_draw(
         rows=tuple(rows),
         flags=tuple(sorted({f for row in rows for f in row.flags.split(";") if f})),
         notes=tuple(dict.fromkeys(note for group in groups for note in group.notes)),
+        expected_wbc=find_expected_wbc(draw),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from chc_gating.counting.blood_count import find_cells_per_ul
+from chc_gating.counting.blood_count import find_expected_wbc
 from chc_gating.counting.exposure import UL_PER_ML
 from chc_gating.counting.exposure_mixture import find_effective_volume, mix_exposures
 from chc_gating.counting.groups import Group, exceeds_draw
@@ -118,7 +118,7 @@ def find_group_flags(sums: Sums) -> tuple[str, ...]:
 
 
 def _wbc_differs(sums: Sums) -> bool:
-    implied, stated = sums.implied_wbc_per_ul, find_cells_per_ul(sums.group.draw)
+    implied, stated = sums.implied_wbc_per_ul, find_expected_wbc(sums.group.draw).per_ul
     if implied is None or stated is None:
         return False
     return not stated / WBC_TOLERANCE <= implied <= stated * WBC_TOLERANCE

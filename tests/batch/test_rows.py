@@ -233,7 +233,7 @@ def test_a_blank_tube_beside_a_named_one_is_a_fault_of_replicates(faults_of: Fau
 def test_tubes_of_replicates_are_not_told_apart_by_their_order(faults_of: FaultsOf) -> None:
     rows = [{**REPLICATE, "tube": "", "tube_order": 1}, {**AGAIN, "tube": "", "tube_order": 2}]
     (fault,) = faults_of({ACQUISITIONS_FILE: sheet(*rows)})
-    assert (fault.row, fault.column, fault.value) == (3, "tube_order", 2)
+    assert (fault.row, fault.column, fault.value) == (3, "tube_order", "2")
     unevenly = [{**REPLICATE, "tube_order": 1}, AGAIN]
     assert faults_of({ACQUISITIONS_FILE: sheet(*unevenly)}) == []
 

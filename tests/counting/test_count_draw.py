@@ -348,6 +348,20 @@ def test_leukocytes_over_exposure_stand_beside_the_blood_count() -> None:
 
 
 @pytest.mark.parametrize(
+    ("preparation", "per_ul", "blanks"),
+    [("lysed", 6200.0, ()), ("gradient", 2356.0, ()), (None, None, ("preparation",))],
+)
+def test_expected_leukocytes_stand_in_the_count_of_a_draw(
+    preparation: str | None, per_ul: float | None, blanks: tuple[str, ...]
+) -> None:
+    draw = make_draw(**{**BLOOD_COUNT, "preparation": preparation})
+    expected = count_case([draw], []).expected_wbc
+    assert expected is not None
+    assert expected.per_ul == (None if per_ul is None else pytest.approx(per_ul))  # 6,200 x .38
+    assert expected.blanks == blanks
+
+
+@pytest.mark.parametrize(
     ("leukocytes", "differs"), [(15_700_000, True), (63_100_000, True), (16_000_000, False)]
 )
 def test_leukocytes_beyond_twofold_of_the_blood_count_are_flagged(

@@ -6,7 +6,7 @@ import pytest
 from count_cases import FRACTIONS, make_draw, make_result, make_row
 
 from chc_gating.batch.rows import Acquisition, Draw
-from chc_gating.counting.blood_count import find_cells_per_ul, find_log_sigma
+from chc_gating.counting.blood_count import find_expected_wbc, find_log_sigma
 from chc_gating.counting.exposure import Acquired, find_exposure
 from chc_gating.counting.live_share import compute_live_share, find_live_share
 from chc_gating.model.acquisition import AcquisitionResult, FlowFacts
@@ -152,8 +152,8 @@ def test_lysed_slide_counts_against_all_leukocytes() -> None:
 
 
 def test_wrong_cells_per_ul_would_be_a_2_63_fold_error() -> None:
-    gradient = find_cells_per_ul(make_draw(**BLOOD_COUNT)) or 0
-    lysed = find_cells_per_ul(make_draw(**{**BLOOD_COUNT, "preparation": "lysed"})) or 0
+    gradient = find_expected_wbc(make_draw(**BLOOD_COUNT)).per_ul or 0
+    lysed = find_expected_wbc(make_draw(**{**BLOOD_COUNT, "preparation": "lysed"})).per_ul or 0
     assert lysed / gradient == pytest.approx(2.63, abs=5e-3)  # [C]
 
 
