@@ -13,6 +13,7 @@ from chc_gating.counting.recovery_sources import (
     find_spike_rows,
     has_own_recovery,
 )
+from chc_gating.counting.recovery_spread import SpikeReplicate, predict_recovery
 from chc_gating.counting.same_raw import refuse_same_raw
 from chc_gating.model.acquisition import AcquisitionResult
 from chc_gating.model.exposure import Recovery, RecoveryScope
@@ -52,7 +53,8 @@ def find_recovery(
     """Return the recovery of a draw's acquisitions with this key.
 
     From the draw's ``spiked`` and ``recovered``, else pooled over the spike draws of equal
-    modality, panel, gates and lot, as if they were one; else none.
+    modality, panel, gates and lot: as if they were one, or with their spread where they differ by
+    more than counting; else none.
     """
     if has_own_recovery(draw):
         own = _read_row(batch, draw)
@@ -153,7 +155,7 @@ def _keep_measured(group: Group) -> Group:
 
 
 def _pool(spiked: Sequence[_Spiked]) -> FoundRecovery:
-    """Add draws up to one recovery: one Beta distribution, entered once."""
+    """Add draws up to one recovery: as if one draw, or one that varies from draw to draw."""
     recovered, total = sum(s.recovered for s in spiked), sum(s.spiked for s in spiked)
     if recovered == 0:
         return FoundRecovery(problem=f"no cell was recovered of {total:,} spiked")
@@ -163,20 +165,32 @@ def _pool(spiked: Sequence[_Spiked]) -> FoundRecovery:
         spiked=total,
         scope=spiked[0].scope,
         examined_share=share,
+        predictive=predict_recovery(
+            [SpikeReplicate(s.recovered, s.spiked, s.examined_share) for s in spiked]
+        ),
         steps=tuple(
             f"recovery: {s.recovered:,} of {s.spiked:,} cells spiked into {s.draw}, {s.how}"
             for s in spiked
         ),
     )
-    pooled = f"recovery {recovery.rate:.6g}"
-    if len(spiked) > 1:
-        pooled += f", pooled over {len(spiked)} spike draws as if they were one"
-    pooled += (
+    notes = [*recovery.steps, _describe_pooled(recovery, draws=len(spiked))]
+    if recovery.rate > 1:
+        notes.append("the recovery is above 1: check spiked and the volumes of the spike draws")
+    return FoundRecovery(recovery, notes=tuple(notes))
+
+
+def _describe_pooled(recovery: Recovery, *, draws: int) -> str:
+    text = f"recovery {recovery.rate:.6g}"
+    if recovery.predictive is not None:
+        a, b = recovery.predictive.a, recovery.predictive.b
+        text += (
+            f", the mean of {draws} spike draws that differ by more than counting; that of a new "
+            f"draw spreads like Beta({a:.4g}, {b:.4g})"
+        )
+    elif draws > 1:
+        text += f", pooled over {draws} spike draws as if they were one"
+    return text + (
         " (end to end: it replaces the other fractions)"
         if recovery.scope == "end_to_end"
         else " (handling: it multiplies the other fractions)"
     )
-    notes = [*recovery.steps, pooled]
-    if recovery.rate > 1:
-        notes.append("the recovery is above 1: check spiked and the volumes of the spike draws")
-    return FoundRecovery(recovery, notes=tuple(notes))

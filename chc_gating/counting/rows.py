@@ -112,6 +112,7 @@ def find_group_flags(sums: Sums) -> tuple[str, ...]:
         "replicate_not_summed": any(member.apart for member in group.members),
         "exposure_exceeds_volume": exceeds_draw(group),
         "not_corrected_for_recovery": sums.applied_recovery is None,
+        "recovery_varies": bool(sums.applied_recovery and sums.applied_recovery.predictive),
         "implied_wbc_differs": _wbc_differs(sums),
     }
     return tuple(sorted({*flags, *(name for name, holds in conditions.items() if holds)}))

@@ -27,6 +27,9 @@ DRAW_FLAGS: dict[str, str] = {
     "not_corrected_for_recovery": (
         "no recovery is applied; the number per 7.5 mL is not corrected for losses in handling"
     ),
+    "recovery_varies": (
+        "spike draws differ by more than counting; the interval holds a new draw's spread"
+    ),
     "recovery_end_to_end": "a recovery measured end to end replaces the other fractions",
     "cbc_counting_error_only": "no CV of the blood count is given; only counting error is in it",
     "volume_unit_repaired": "$VOL was read as microlitres because the implied flow rate says so",

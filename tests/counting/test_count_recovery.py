@@ -33,7 +33,7 @@ def spike_pair(name: str, recovered: int = 0, **cells: object) -> Pair:
 
 
 def test_typed_recoveries_of_equal_spike_draws_are_pooled() -> None:
-    draws = [make_draw(), spike_draw("S1", recovered=700), spike_draw("S2", recovered=800)]
+    draws = [make_draw(), spike_draw("S1", recovered=745), spike_draw("S2", recovered=755)]
     counted = count_case(draws, [OWN, spike_pair("S1"), spike_pair("S2")])
     pooled = find_row(counted)
     own = find_row(count_case([make_draw(spiked=2000, recovered=1500)], [OWN]))
@@ -222,3 +222,17 @@ def test_spike_draws_of_different_size_and_share_are_weighted_by_their_cells() -
     # 375 of 1,000 cells in half of the blood and 75 of 100 in all of it: 450 of 600 looked for.
     # An unweighted mean of the shares, .75, would say 450 / 1,100 / .75 = .545.
     assert find_row(count_case(draws, members)).recovery == pytest.approx(0.75)
+
+
+def test_spike_draws_that_differ_by_more_than_counting_are_not_one() -> None:
+    spikes = [
+        spike_draw(f"S{i}", recovered=r).model_copy(update={"spiked": 100})
+        for i, r in ((1, 30), (2, 95))
+    ]
+    counted = count_case([make_draw(), *spikes], [OWN, spike_pair("S1"), spike_pair("S2")])
+    row = find_row(counted)
+    own = find_row(count_case([make_draw(spiked=200, recovered=125)], [OWN]))
+    assert row.recovery == pytest.approx(0.643, abs=1e-3)  # the mean of greatest likelihood
+    assert (row.ci95_high_per_7_5_ml or 0) > 5 * (own.ci95_high_per_7_5_ml or 0)
+    assert "recovery_varies" in row.flags
+    assert any("differ by more than counting" in note for note in counted.notes)
