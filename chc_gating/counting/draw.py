@@ -17,6 +17,7 @@ from chc_gating.counting.groups import (
     group_rows,
     refuse_excess,
 )
+from chc_gating.counting.homogeneity import find_differing_phenotypes
 from chc_gating.counting.recovery import find_recovery
 from chc_gating.counting.rows import RowBase, Sums, build_rows, build_uncounted_rows
 from chc_gating.counting.same_raw import refuse_same_raw
@@ -105,6 +106,7 @@ def _count_group(
         min_events=batch.settings.min_events,
     )
     found = find_recovery(batch, draw, key=key, results=results)
+    differing = find_differing_phenotypes(group, found.recovery)
     if found.recovery is not None and found.recovery.scope == "end_to_end":
         group = replace_fractions(group)
     group = refuse_excess(group)
@@ -113,7 +115,7 @@ def _count_group(
         flags = ["acquisition_failed"] if group.failed and group.summed else []
         rows = build_uncounted_rows(group, base, phenotypes=names, flags=flags)
         return _CountedGroup(rows, _summarise(group), tuple(_describe_members(group)))
-    sums = Sums(group, found.recovery, group.exposure_problem or found.problem)
+    sums = Sums(group, found.recovery, group.exposure_problem or found.problem, differing)
     notes = (*_describe_members(group), *found.notes)
     return _CountedGroup(build_rows(sums, base), _summarise(group), notes)
 

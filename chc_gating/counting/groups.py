@@ -105,14 +105,16 @@ class Group:
             dict.fromkeys(found.name for m in self.summed for found in m.result.phenotypes)
         )
 
+    def list_events(self, phenotype: str) -> tuple[int, ...]:
+        """Return the events of a class in each summed member; 0 where it does not name it."""
+        return tuple(
+            sum(p.events for p in member.result.phenotypes if p.name == phenotype)
+            for member in self.summed
+        )
+
     def count_events(self, phenotype: str) -> int:
         """Return the summed events of a class; 0 where no member names it."""
-        return sum(
-            found.events
-            for member in self.summed
-            for found in member.result.phenotypes
-            if found.name == phenotype
-        )
+        return sum(self.list_events(phenotype))
 
 
 def build_group(

@@ -45,11 +45,13 @@ class Sums:
     """A counted group with what its numbers per volume rest on.
 
     problem : why there is no number per volume, or None.
+    differing : classes whose counts in the acquisitions do not fit one rate.
     """
 
     group: Group
     recovery: Recovery | None = None
     problem: str | None = None
+    differing: tuple[str, ...] = ()
 
     @property
     def exposures(self) -> tuple[Exposure, ...]:
@@ -132,6 +134,8 @@ def _build_row(sums: Sums, base: RowBase, *, phenotype: str, flags: tuple[str, .
     clean = _add_up(found, "without_saturated")
     if clean is not None and clean < count and phenotype.split("_")[0] in CANDIDATE_CLASSES:
         flags = (*flags, "saturated_candidates")
+    if phenotype in sums.differing:
+        flags = (*flags, "acquisitions_differ")
     return base.make_row(
         **group.key._asdict(),
         phenotype=phenotype,

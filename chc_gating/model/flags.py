@@ -35,6 +35,9 @@ DRAW_FLAGS: dict[str, str] = {
     "volume_unit_repaired": "$VOL was read as microlitres because the implied flow rate says so",
     "exposure_exceeds_volume": "the acquisitions' volumes add up to more than the draw's volume",
     "acquisition_failed": "an acquisition of this draw could not be measured; the others count",
+    "acquisitions_differ": (
+        "the acquisitions' counts do not fit one rate (exact p below .001); look at each of them"
+    ),
     "replicate_not_summed": "a replicate of the same cells stands apart and is not summed",
     "time_unstable": "the event rate is unstable in part of the acquisition",
     "implied_wbc_differs": "leukocytes per volume differ from the blood count by a factor above 2",
