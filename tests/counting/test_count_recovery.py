@@ -16,7 +16,7 @@ from count_cases import (
 
 from chc_gating.batch.rows import Acquisition, Draw
 from chc_gating.counting.recovery_sources import recovery_draws, recovery_sources
-from chc_gating.model.acquisition import AcquisitionResult
+from chc_gating.model.acquisition import AcquisitionResult, InputFile
 
 Pair = tuple[Acquisition, AcquisitionResult]
 OWN: Pair = (make_row(**FRACTIONS), make_result({"CHC": 12}))
@@ -236,3 +236,21 @@ def test_spike_draws_that_differ_by_more_than_counting_are_not_one() -> None:
     assert (row.ci95_high_per_7_5_ml or 0) > 5 * (own.ci95_high_per_7_5_ml or 0)
     assert "recovery_varies" in row.flags
     assert any("differ by more than counting" in note for note in counted.notes)
+
+
+def test_spike_draw_in_which_too_much_blood_was_examined_is_not_used() -> None:
+    beads = {"bead_population": "beads", "beads_added": 100.0, "blood_in_tube_ml": 9.0}
+    spiked = (make_row(acquisition="S1-A", draw="S1", **beads), make_result(bead_events=100))
+    counted = count_case([make_draw(), spike_draw("S1")], [OWN, spiked])
+    assert find_row(counted).recovery is None
+    assert any("S1 is not used: exposure 9 mL is more than" in note for note in counted.notes)
+
+
+def test_spike_draw_with_a_file_and_its_copy_is_not_used() -> None:
+    raw = InputFile(role="raw", path="x", size_bytes=1, sha256="a" * 64)
+    rows = [spike_pair("S1")[0].model_copy(update={"acquisition": n}) for n in ("S1-A", "S1-B")]
+    result = make_result({"CTC": 300}).model_copy(update={"inputs": (raw,)})
+    draws = [make_draw(), spike_draw("S1")]
+    counted = count_case(draws, [OWN, *((row, result) for row in rows)])
+    assert find_row(counted).recovery is None
+    assert any("its raw data are those of S1-B" in note for note in counted.notes)

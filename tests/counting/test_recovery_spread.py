@@ -105,3 +105,17 @@ def test_limits_cover_the_rate_of_a_new_draw() -> None:
         covered += low <= 50 / 5 <= high
     # Of 200 rounds .93 are covered, .84 with the pooled distribution (standard error .02).
     assert covered >= 54
+
+
+@pytest.mark.parametrize("share", [1.0, 0.5])
+def test_what_is_not_known_of_the_mean_widens_the_spread(share: float) -> None:
+    spiked = [SpikeReplicate(int(k * share), 1000, share) for k in (500, 700, 900)]
+    fitted, shape = fit_spread(spiked), predict_recovery(spiked)
+    assert fitted is not None
+    assert shape is not None
+    mean, precision = fitted
+    # Cells found in a share c of the blood tell of R as much as 1000 c (1 - R) / (1 - c R) cells.
+    size = 1000 * share * (1 - mean) / (1 - share * mean)
+    surely = 3 * size / (1 + (size - 1) / (1 + precision))
+    assert shape.a + shape.b == pytest.approx(1 / (1 / precision + 1 / (surely + 1)))
+    assert shape.a / (shape.a + shape.b) == pytest.approx(mean)
