@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar, cast
 
-from chc_gating.batch import cross_rules, row_rules
+from chc_gating.batch import cross_rules, replicate_rules, row_rules
 from chc_gating.batch.contents import Batch
 from chc_gating.batch.documents import Document, read_document
 from chc_gating.batch.gates import GatesFile, read_gates
@@ -38,7 +38,7 @@ def load_batch(
 ) -> Batch:
     """Return the batch of a config.yaml; paths in it are relative to ``directory``.
 
-    Raw files are not looked at. With ``only_draw`` only the rows of that draw, and of spike
+    Raw files are not read. With ``only_draw`` only the rows of that draw, and of spike
     draws, are read and checked: for the many jobs of a batch that was checked as a whole.
 
     Raises ConfigError with every fault of the configuration, sheets, panels and gates.
@@ -96,7 +96,7 @@ def assemble_batch(
             )
     _read_panels(config.panels, directory, found)
     _read_gates(config.gates, directory, found)
-    _check_rows(found)
+    _check_rows(found, directory)
     found.batch = Batch(
         config_path=config_path,
         directory=directory,
@@ -233,7 +233,7 @@ def _read_gates(folder: str, directory: Path, found: Assembly) -> None:
             found.faults += file.check_against(None)
 
 
-def _check_rows(found: Assembly) -> None:
+def _check_rows(found: Assembly, directory: Path) -> None:
     draws, acquisitions = found.rows(Draw), found.rows(Acquisition)
     controls, events = found.rows(Control), found.rows(ClinicalEvent)
     file = found.file("acquisitions")
@@ -241,8 +241,10 @@ def _check_rows(found: Assembly) -> None:
     found.faults += cross_rules.check_ids(found.tables)
     found.faults += row_rules.check_draws(draws, found.file("draws"))
     found.faults += row_rules.check_acquisitions(acquisitions, file)
-    found.faults += cross_rules.check_uses(acquisitions, file, panels=found.panels, gates=gates)
-    found.faults += cross_rules.check_replicates(acquisitions, file)
+    found.faults += cross_rules.check_uses(
+        acquisitions, file, directory=directory, panels=found.panels, gates=gates
+    )
+    found.faults += replicate_rules.check_replicates(acquisitions, file)
     found.faults += row_rules.check_controls(controls, found.file("controls"))
     found.warnings += cross_rules.warn_of_control_markers(
         controls, found.file("controls"), found.panels

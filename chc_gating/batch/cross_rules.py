@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 
 from chc_gating.batch.explain import suggest
 from chc_gating.batch.ids import (
@@ -95,10 +96,14 @@ def check_uses(
     rows: Iterable[tuple[int, Acquisition]],
     file: str,
     *,
+    directory: Path,
     panels: Mapping[str, Panel],
     gates: Mapping[str, Gates],
 ) -> Iterator[Fault]:
-    """Yield rows whose modality, beads or file disagree with panels, gates or other rows."""
+    """Yield rows whose modality, beads or file disagree with panels, gates or other rows.
+
+    directory : the working directory, to which the rows' files are relative.
+    """
     seen: dict[tuple[str, int], tuple[int, str]] = {}
     for line, row in rows:
         panel, rules = panels.get(row.panel), gates.get(row.gates)
@@ -121,7 +126,9 @@ def check_uses(
                 "bead_population",
                 beads,
             )
-        first = seen.setdefault((os.path.normpath(row.file), row.image), (line, row.acquisition))
+        # A link and an absolute path are the same file too; the file itself need not exist.
+        place = os.path.realpath(directory / row.file)
+        first = seen.setdefault((place, row.image), (line, row.acquisition))
         if first[0] != line:
             yield Fault(
                 file,
@@ -131,26 +138,6 @@ def check_uses(
                 line,
                 "file",
                 row.file,
-            )
-
-
-def check_replicates(rows: Iterable[tuple[int, Acquisition]], file: str) -> Iterator[Fault]:
-    """Yield a replicate number that two rows of the same cells carry."""
-    seen: dict[tuple[object, ...], int] = {}
-    for line, row in rows:
-        if row.replicate is None:
-            continue
-        key = (row.draw, row.modality, row.panel, row.gates, row.lot, row.tube, row.replicate)
-        first = seen.setdefault(key, line)
-        if first != line:
-            yield Fault(
-                file,
-                f"row {first} has the same replicate of the same tube",
-                "number repeated measurements of the same cells 1, 2, ...; leave it "
-                "blank for other cells",
-                line,
-                "replicate",
-                row.replicate,
             )
 
 

@@ -181,6 +181,11 @@ class Acquisition(Row):
     )
     note: str | None = _column("text", "Anything; shown, never used.")
 
+    @property
+    def same_cells_key(self) -> tuple[str | None, ...]:
+        """What rows of the same cells share; all but the last, the tube, rows that are added."""
+        return (self.draw, self.modality, self.panel, self.gates, self.lot, self.tube)
+
 
 class Control(Row):
     """A control file for compensation or for cut-offs."""

@@ -13,7 +13,8 @@ class Settings(Record):
     """How sheets are read and results are judged; every key has a default."""
 
     strict: bool = Field(
-        default=False, description="Fail at the end of the run when a draw was not counted."
+        default=False,
+        description="Fail at the end of the run when a draw, or a part of one, was not counted.",
     )
     decimal: Literal[".", ","] = Field(default=".", description="The decimal mark of the sheets.")
     date_format: str = Field(

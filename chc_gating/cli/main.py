@@ -349,7 +349,7 @@ def require_counted_command(
     threads: OneThread = 1,
     log_level: LogLevel = "warning",
 ) -> None:
-    """Fail (exit code 2) when a draw of the batch was not counted."""
+    """Fail (exit code 2) when a draw of the batch, or a part of one, was not counted."""
     _set_log_level(log_level)
     from chc_gating.stages.require_counted import require_counted
 

@@ -3,67 +3,46 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 from chc_gating.batch.rows import Draw
+from chc_gating.model.count import ExpectedWbc
 
 
-@dataclass(frozen=True)
-class Fraction:
-    """A leukocyte fraction of the blood count and its coefficient of variation."""
-
-    fraction: float
-    cv: float
-
-
-def find_cells_per_ul(draw: Draw) -> float | None:
-    """Return the nucleated cells per uL of blood that the preparation keeps.
+def list_columns(draw: Draw) -> dict[str, object]:
+    """Return the columns that the cells per uL are computed from; None where one is blank.
 
     A density gradient keeps lymphocytes and monocytes, lysed or whole blood all leukocytes (the
-    wrong one is an error of a factor of two to three). None where a column is blank.
+    wrong one is an error of a factor of two to three): without ``preparation`` nothing is known.
     """
-    if draw.wbc_per_ul is None or draw.preparation is None:
-        return None
+    columns: dict[str, object] = {"wbc_per_ul": draw.wbc_per_ul, "preparation": draw.preparation}
+    if draw.preparation == "gradient":
+        columns["lymphocyte_fraction"] = draw.lymphocyte_fraction
+        columns["monocyte_fraction"] = draw.monocyte_fraction
+    return columns
+
+
+def find_expected_wbc(draw: Draw) -> ExpectedWbc:
+    """Return the nucleated cells per uL of blood that the preparation keeps."""
+    blanks = tuple(name for name, value in list_columns(draw).items() if value is None)
+    if blanks or draw.wbc_per_ul is None:
+        return ExpectedWbc(blanks=blanks)
     if draw.preparation != "gradient":
-        return draw.wbc_per_ul
-    if draw.lymphocyte_fraction is None or draw.monocyte_fraction is None:
-        return None
-    return draw.wbc_per_ul * (draw.lymphocyte_fraction + draw.monocyte_fraction)
+        return ExpectedWbc(per_ul=draw.wbc_per_ul, cells="leukocytes")
+    kept = (draw.lymphocyte_fraction or 0.0) + (draw.monocyte_fraction or 0.0)
+    return ExpectedWbc(per_ul=draw.wbc_per_ul * kept, cells="lymphocytes and monocytes")
 
 
 def describe_cells_per_ul(draw: Draw) -> str:
     """Return in words which cells per uL the nucleated cells are divided by, and their error."""
-    cells = find_cells_per_ul(draw)
-    kept = "lymphocytes and monocytes" if draw.preparation == "gradient" else "leukocytes"
+    expected = find_expected_wbc(draw)
     error = (
         "no cbc_cv is given: counting error only"
         if draw.cbc_cv is None
         else f"log-normal with a CV of {draw.cbc_cv:.4g}"
     )
-    return f"over {cells:.10g} {kept} per uL by the blood count ({error})"
+    return f"over {expected.per_ul:.10g} {expected.cells} per uL by the blood count ({error})"
 
 
 def find_log_sigma(relative_sd: float) -> float:
     """Return the SD of the logarithm of a log-normal factor: sqrt(ln(1 + rel^2))."""
     return math.sqrt(math.log1p(relative_sd**2))
-
-
-def find_relative_error(
-    wbc_cv: float, lymphocytes: Fraction, monocytes: Fraction, *, covariance: float = 0.0
-) -> float:
-    """Return the relative SD of WBC times (lymphocytes + monocytes).
-
-    rel^2 = CV_WBC^2 + (s_L^2 + s_M^2 + 2 cov) / (f_L + f_M)^2, by propagation of error.
-
-    Examples
-    --------
-    >>> round(find_relative_error(0.03, Fraction(0.30, 0.05), Fraction(0.08, 0.12)), 6)
-    0.055645
-    """
-    spread = (
-        (lymphocytes.fraction * lymphocytes.cv) ** 2
-        + (monocytes.fraction * monocytes.cv) ** 2
-        + 2 * covariance
-    )
-    kept = lymphocytes.fraction + monocytes.fraction
-    return math.sqrt(wbc_cv**2 + spread / kept**2)

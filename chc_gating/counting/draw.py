@@ -8,9 +8,19 @@ from dataclasses import dataclass, field
 from chc_gating.batch.contents import Batch
 from chc_gating.batch.fingerprints import hash_draw
 from chc_gating.batch.rows import Draw
-from chc_gating.counting.groups import Group, GroupKey, Member, build_group, group_rows
+from chc_gating.counting.blood_count import find_expected_wbc
+from chc_gating.counting.groups import (
+    Group,
+    GroupKey,
+    Member,
+    build_group,
+    group_rows,
+    refuse_excess,
+)
+from chc_gating.counting.homogeneity import find_differing_phenotypes
 from chc_gating.counting.recovery import find_recovery
 from chc_gating.counting.rows import RowBase, Sums, build_rows, build_uncounted_rows
+from chc_gating.counting.same_raw import refuse_same_raw
 from chc_gating.counting.whole_blood import replace_fractions
 from chc_gating.model.acquisition import AcquisitionResult, InputFile
 from chc_gating.model.count import AcquisitionSummary, CountRow, DrawCount
@@ -34,6 +44,8 @@ def count_draw(
     A draw whose acquisitions all failed, or that has none, is not counted, with the reason.
     """
     draw = batch.draws[draw_id]
+    own = refuse_same_raw((row.acquisition for row in batch.acquisitions_of(draw_id)), results)
+    results = {**results, **own}
     base = _make_base(batch, draw, software_version)
     groups = [
         _count_group(batch, draw, key, base=base, results=results)
@@ -55,6 +67,7 @@ def count_draw(
         rows=tuple(rows),
         flags=tuple(sorted({f for row in rows for f in row.flags.split(";") if f})),
         notes=tuple(dict.fromkeys(note for group in groups for note in group.notes)),
+        expected_wbc=find_expected_wbc(draw),
     )
 
 
@@ -92,15 +105,17 @@ def _count_group(
         results=results,
         min_events=batch.settings.min_events,
     )
+    found = find_recovery(batch, draw, key=key, results=results)
+    differing = find_differing_phenotypes(group, found.recovery)
+    if found.recovery is not None and found.recovery.scope == "end_to_end":
+        group = replace_fractions(group)
+    group = refuse_excess(group)
     if group.problem is not None:
         names = _name_phenotypes(batch, key)
         flags = ["acquisition_failed"] if group.failed and group.summed else []
         rows = build_uncounted_rows(group, base, phenotypes=names, flags=flags)
         return _CountedGroup(rows, _summarise(group), tuple(_describe_members(group)))
-    found = find_recovery(batch, draw, key=key, results=results)
-    if found.recovery is not None and found.recovery.scope == "end_to_end":
-        group = replace_fractions(group)
-    sums = Sums(group, found.recovery, group.exposure_problem or found.problem)
+    sums = Sums(group, found.recovery, group.exposure_problem or found.problem, differing)
     notes = (*_describe_members(group), *found.notes)
     return _CountedGroup(build_rows(sums, base), _summarise(group), notes)
 

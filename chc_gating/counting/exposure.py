@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from chc_gating.batch.rows import Acquisition, Draw
 from chc_gating.counting.blood_count import (
     describe_cells_per_ul,
-    find_cells_per_ul,
+    find_expected_wbc,
     find_log_sigma,
+    list_columns,
 )
 from chc_gating.counting.live_share import find_live_share
 from chc_gating.model.acquisition import AcquisitionResult
@@ -21,8 +22,6 @@ from chc_gating.model.panel import Modality
 
 UL_PER_ML = 1000.0
 CELLS_PER_UL = "cells per uL"
-REPAIRED_UNIT = "microlitres"
-"""How ``FlowFacts.volume_note`` begins where $VOL is not in the standard's nanolitres."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +129,7 @@ def _measure_by_volume_keyword(acquired: Acquired) -> Exposure:
     exposure = _from_suspension(
         acquired, volume_ul, source="$VOL", origin=f"acquired by the file's $VOL ({note})"
     )
-    repaired = ("volume_unit_repaired",) if note.startswith(REPAIRED_UNIT) else ()
+    repaired = ("volume_unit_repaired",) if flow and flow.volume_unit_repaired else ()
     return exposure.model_copy(update={"flags": exposure.flags + repaired})
 
 
@@ -203,18 +202,13 @@ def _measure_by_volume_plated(acquired: Acquired) -> Exposure:
 
 
 def _blood_count_columns(acquired: Acquired) -> Mapping[str, object]:
-    draw = acquired.draw
-    columns = {"wbc_per_ul": draw.wbc_per_ul, "preparation": draw.preparation}
-    if draw.preparation == "gradient":
-        columns["lymphocyte_fraction"] = draw.lymphocyte_fraction
-        columns["monocyte_fraction"] = draw.monocyte_fraction
-    return columns
+    return list_columns(acquired.draw)
 
 
 def _measure_by_nucleated_cells(acquired: Acquired) -> Exposure:
     """Nucleated cells over nucleated cells per uL of blood."""
     draw, nucleated = acquired.draw, acquired.result.nucleated_events
-    cells_per_ul = find_cells_per_ul(draw)
+    cells_per_ul = find_expected_wbc(draw).per_ul
     if not nucleated or not cells_per_ul:
         return Exposure(reason="nucleated_cells: no nucleated cell was found")
     sigma = find_log_sigma(draw.cbc_cv) if draw.cbc_cv else None

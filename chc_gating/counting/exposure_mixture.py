@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from chc_gating.counting.mixing import MOST_NODES, Mixture, mix_lognormal, mix_recovery
+from chc_gating.counting.mixing import MOST_NODES, Mixture, mix_beta, mix_lognormal, mix_recovery
 from chc_gating.model.exposure import Exposure, Recovery
 
 _RECOVERY = "recovery"
@@ -53,11 +53,18 @@ def _find_axes(
     most = _limit_nodes(len(sigmas) + uncertain)
     axes: dict[str, Mixture] = {}
     if recovery is not None and uncertain:
-        beta = mix_recovery(recovery.recovered, recovery.lost, shape=shape, most_nodes=most)
-        axes[_RECOVERY] = beta.times(1 / recovery.examined_share)
+        axes[_RECOVERY] = _mix(recovery, shape=shape, most_nodes=most)
     for name, sigma in sigmas.items():
         axes[name] = mix_lognormal(sigma, shape=shape, most_nodes=most)
     return axes
+
+
+def _mix(recovery: Recovery, *, shape: float, most_nodes: int) -> Mixture:
+    if recovery.predictive is not None:
+        a, b = recovery.predictive.a, recovery.predictive.b
+        return mix_beta(a, b, shape=shape, most_nodes=most_nodes)
+    beta = mix_recovery(recovery.recovered, recovery.lost, shape=shape, most_nodes=most_nodes)
+    return beta.times(1 / recovery.examined_share)
 
 
 def _limit_nodes(axes: int) -> int:

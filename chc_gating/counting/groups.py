@@ -105,14 +105,16 @@ class Group:
             dict.fromkeys(found.name for m in self.summed for found in m.result.phenotypes)
         )
 
+    def list_events(self, phenotype: str) -> tuple[int, ...]:
+        """Return the events of a class in each summed member; 0 where it does not name it."""
+        return tuple(
+            sum(p.events for p in member.result.phenotypes if p.name == phenotype)
+            for member in self.summed
+        )
+
     def count_events(self, phenotype: str) -> int:
         """Return the summed events of a class; 0 where no member names it."""
-        return sum(
-            found.events
-            for member in self.summed
-            for found in member.result.phenotypes
-            if found.name == phenotype
-        )
+        return sum(self.list_events(phenotype))
 
 
 def build_group(
@@ -124,13 +126,25 @@ def build_group(
     results: Mapping[str, AcquisitionResult],
     min_events: int,
 ) -> Group:
-    """Return the group of these acquisitions: who counts, who does not and why."""
+    """Return the group of these acquisitions: who counts, who does not and why.
+
+    Its volume is not yet held against the draw's: see `refuse_excess`.
+    """
     members = [
         _build_member(row, results[row.acquisition], draw=draw, gates=gates, min_events=min_events)
         for row in rows
     ]
     group = Group(key, draw, _set_replicates_apart(members))
     return replace(group, problem=_find_problem(group, gates))
+
+
+def refuse_excess(group: Group) -> Group:
+    """Return the group; not counted where more blood was examined than its draw holds.
+
+    To be asked of the exposures that numbers per volume are made with: a recovery measured end
+    to end replaces those of the routes.
+    """
+    return group if group.problem else replace(group, problem=_find_excess(group))
 
 
 def _build_member(
@@ -166,8 +180,8 @@ def _set_replicates_apart(members: Sequence[Member]) -> tuple[Member, ...]:
     one tube). Those without a replicate are kept, else the tube's first that could be counted.
     """
     kept: set[str] = set()
-    for tube in {_find_tube(m.row) for m in members}:
-        counted = [m for m in members if m.problem is None and _find_tube(m.row) == tube]
+    for tube in {m.row.same_cells_key for m in members}:
+        counted = [m for m in members if m.problem is None and m.row.same_cells_key == tube]
         single = [m for m in counted if m.row.replicate is None]
         kept.update(m.row.acquisition for m in (single or counted[:1]))
     return tuple(
@@ -175,16 +189,12 @@ def _set_replicates_apart(members: Sequence[Member]) -> tuple[Member, ...]:
     )
 
 
-def _find_tube(row: Acquisition) -> tuple[str | None, int | None]:
-    return row.tube, row.tube_order
-
-
 def _find_problem(group: Group, gates: Gates) -> str | None:
     if not gates.phenotypes or not (gates.cuts or gates.markers):
         return f"no cuts: gates {gates.name} has no cuts and phenotypes"
     if not group.summed:
         return "; ".join(f"{m.row.acquisition}: {m.problem}" for m in group.failed)
-    return _find_excess(group)
+    return None
 
 
 def _find_excess(group: Group) -> str | None:

@@ -23,33 +23,6 @@ class RateInterval:
     upper: float
 
 
-def find_garwood_limits(count: int, *, confidence: float = CONFIDENCE) -> tuple[float, float]:
-    """Return the exact two-sided limits of a Poisson mean (Garwood 1936, Biometrika 28, 437).
-
-    The lower limit is the quantile (1 - confidence) / 2 of Gamma(count), 0 for a count of 0;
-    the upper the quantile (1 + confidence) / 2 of Gamma(count + 1).
-
-    Examples
-    --------
-    >>> [round(limit, 6) for limit in find_garwood_limits(12)]
-    [6.200575, 20.961585]
-    """
-    tail = (1 - confidence) / 2
-    low = float(gammaincinv(count, tail)) if count > 0 else 0.0
-    return low, float(gammaincinv(count + 1, 1 - tail))
-
-
-def find_upper_limit(count: int, *, confidence: float = CONFIDENCE) -> float:
-    """Return the exact one-sided upper limit of a Poisson mean.
-
-    Examples
-    --------
-    >>> round(find_upper_limit(0), 6)
-    2.995732
-    """
-    return float(gammaincinv(count + 1, confidence))
-
-
 def find_rate_interval(
     count: int, exposure: Mixture, *, confidence: float = CONFIDENCE
 ) -> RateInterval:
@@ -57,7 +30,15 @@ def find_rate_interval(
 
     The lower limit is a quantile of Gamma(count) / exposure, the upper of
     Gamma(count + 1) / exposure, mixed over the exposure. With an exposure that is exact these
-    are Garwood's limits, scaled. A count of 0 has the lower limit 0.
+    are the exact limits of a Poisson mean (Garwood 1936, Biometrika 28, 437), scaled. A count of
+    0 has the lower limit 0.
+
+    Examples
+    --------
+    >>> from chc_gating.counting.mixing import exact
+    >>> interval = find_rate_interval(12, exact(1.0))
+    >>> round(interval.low, 6), round(interval.high, 6)
+    (6.200575, 20.961585)
     """
     tail = (1 - confidence) / 2
     low = find_mixture_quantile(tail, count, exposure) if count > 0 else 0.0

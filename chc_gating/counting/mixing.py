@@ -18,6 +18,8 @@ The trapezoid rule on an analytic function that decays at both ends converges ex
 this step its error is below 1e-10 (measured against steps five times finer, tests/counting).
 """
 _WIDEST_FEATURE = 0.5
+_LEAST_SHARE = 1e-280
+"""Below it a share has no logarithm; only a Beta of shape under .06 has mass there."""
 MOST_NODES = 20_001
 """Enough for counts of 10 million; beyond them a limit is coarser, by 1e-4 of its distance."""
 
@@ -66,9 +68,16 @@ def mix_recovery(
     >>> round(float(recovery.values @ recovery.weights), 6)
     0.74975
     """
-    a, b = recovered + 0.5, lost + 0.5
-    bottom = betaincinv(a, b, _TAIL_PROBABILITY)
-    top = betaincinv(b, a, _TAIL_PROBABILITY)
+    return mix_beta(recovered + 0.5, lost + 0.5, shape=shape, most_nodes=most_nodes)
+
+
+def mix_beta(a: float, b: float, *, shape: float, most_nodes: int = MOST_NODES) -> Mixture:
+    """Return a quantity with the distribution Beta(a, b).
+
+    ``shape`` and ``most_nodes`` as for `mix_recovery`.
+    """
+    bottom = max(betaincinv(a, b, _TAIL_PROBABILITY), _LEAST_SHARE)
+    top = max(betaincinv(b, a, _TAIL_PROBABILITY), _LEAST_SHARE)
     low, high = np.log(bottom) - np.log1p(-bottom), np.log1p(-top) - np.log(top)
     spread = (1 / a + 1 / b) ** 0.5
     logit = _grid(low, high, feature=min(spread, shape**-0.5), most=most_nodes)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from chc_gating.batch.contents import Batch
 from chc_gating.batch.rows import Draw
-from chc_gating.counting.groups import Group, GroupKey, build_group, group_rows
+from chc_gating.counting.groups import Group, GroupKey, build_group, group_rows, refuse_excess
 from chc_gating.counting.recovery_sources import (
     find_spike_draws,
     find_spike_rows,
     has_own_recovery,
 )
+from chc_gating.counting.recovery_spread import SpikeReplicate, predict_recovery
+from chc_gating.counting.same_raw import refuse_same_raw
 from chc_gating.model.acquisition import AcquisitionResult
 from chc_gating.model.exposure import Recovery, RecoveryScope
 
@@ -51,7 +53,8 @@ def find_recovery(
     """Return the recovery of a draw's acquisitions with this key.
 
     From the draw's ``spiked`` and ``recovered``, else pooled over the spike draws of equal
-    modality, panel, gates and lot, as if they were one; else none.
+    modality, panel, gates and lot: as if they were one, or with their spread where they differ by
+    more than counting; else none.
     """
     if has_own_recovery(draw):
         own = _read_row(batch, draw)
@@ -88,12 +91,13 @@ def _read_spike(
 ) -> _Spiked | str:
     if spike.recovered is not None:
         return _read_row(batch, spike)
+    rows = find_spike_rows(batch, spike, key)
     group = build_group(
         key,
-        find_spike_rows(batch, spike, key),
+        rows,
         draw=spike,
         gates=batch.gates[key.gates],
-        results=results,
+        results=refuse_same_raw((row.acquisition for row in rows), results),
         min_events=batch.settings.min_events,
     )
     return group.problem or _count_spiked(group)
@@ -118,6 +122,10 @@ def _read_row(batch: Batch, draw: Draw) -> _Spiked | str:
 def _count_spiked(group: Group) -> _Spiked | str:
     """Count a spike draw's recovered cells in the blood that was examined."""
     draw, spiked = group.draw, group.draw.spiked or 0
+    if draw.recovery_scope == "handling":
+        group = _keep_measured(group)
+        if group.problem is not None:
+            return group.problem
     recovered = sum(group.count_events(name) for name in SPIKED_PHENOTYPES)
     if recovered > spiked:
         return f"{recovered:,} CHC and CTC counted, more than the {spiked:,} spiked"
@@ -134,8 +142,20 @@ def _count_spiked(group: Group) -> _Spiked | str:
     return _Spiked(draw.draw, recovered, spiked, "handling", examined_share=share, how=how)
 
 
+def _keep_measured(group: Group) -> Group:
+    """Leave out volumes from the blood count: they hold the losses of handling already.
+
+    Cells found there over cells expected there would be a recovery near 1.
+    """
+    members = tuple(m for m in group.members if m.exposure.recovery_applies)
+    kept = replace(group, members=members)
+    if not kept.summed:
+        return replace(kept, problem="its volume comes from the blood count")
+    return refuse_excess(kept)
+
+
 def _pool(spiked: Sequence[_Spiked]) -> FoundRecovery:
-    """Add draws up to one recovery: one Beta distribution, entered once."""
+    """Add draws up to one recovery: as if one draw, or one that varies from draw to draw."""
     recovered, total = sum(s.recovered for s in spiked), sum(s.spiked for s in spiked)
     if recovered == 0:
         return FoundRecovery(problem=f"no cell was recovered of {total:,} spiked")
@@ -145,20 +165,32 @@ def _pool(spiked: Sequence[_Spiked]) -> FoundRecovery:
         spiked=total,
         scope=spiked[0].scope,
         examined_share=share,
+        predictive=predict_recovery(
+            [SpikeReplicate(s.recovered, s.spiked, s.examined_share) for s in spiked]
+        ),
         steps=tuple(
             f"recovery: {s.recovered:,} of {s.spiked:,} cells spiked into {s.draw}, {s.how}"
             for s in spiked
         ),
     )
-    pooled = f"recovery {recovery.rate:.6g}"
-    if len(spiked) > 1:
-        pooled += f", pooled over {len(spiked)} spike draws as if they were one"
-    pooled += (
+    notes = [*recovery.steps, _describe_pooled(recovery, draws=len(spiked))]
+    if recovery.rate > 1:
+        notes.append("the recovery is above 1: check spiked and the volumes of the spike draws")
+    return FoundRecovery(recovery, notes=tuple(notes))
+
+
+def _describe_pooled(recovery: Recovery, *, draws: int) -> str:
+    text = f"recovery {recovery.rate:.6g}"
+    if recovery.predictive is not None:
+        a, b = recovery.predictive.a, recovery.predictive.b
+        text += (
+            f", the mean of {draws} spike draws that differ by more than counting; that of a new "
+            f"draw spreads like Beta({a:.4g}, {b:.4g})"
+        )
+    elif draws > 1:
+        text += f", pooled over {draws} spike draws as if they were one"
+    return text + (
         " (end to end: it replaces the other fractions)"
         if recovery.scope == "end_to_end"
         else " (handling: it multiplies the other fractions)"
     )
-    notes = [*recovery.steps, pooled]
-    if recovery.rate > 1:
-        notes.append("the recovery is above 1: check spiked and the volumes of the spike draws")
-    return FoundRecovery(recovery, notes=tuple(notes))

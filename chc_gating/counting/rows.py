@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from chc_gating.counting.blood_count import find_cells_per_ul
+from chc_gating.counting.blood_count import find_expected_wbc
 from chc_gating.counting.exposure import UL_PER_ML
 from chc_gating.counting.exposure_mixture import find_effective_volume, mix_exposures
 from chc_gating.counting.groups import Group, exceeds_draw
@@ -45,11 +45,13 @@ class Sums:
     """A counted group with what its numbers per volume rest on.
 
     problem : why there is no number per volume, or None.
+    differing : classes whose counts in the acquisitions do not fit one rate.
     """
 
     group: Group
     recovery: Recovery | None = None
     problem: str | None = None
+    differing: tuple[str, ...] = ()
 
     @property
     def exposures(self) -> tuple[Exposure, ...]:
@@ -112,13 +114,14 @@ def find_group_flags(sums: Sums) -> tuple[str, ...]:
         "replicate_not_summed": any(member.apart for member in group.members),
         "exposure_exceeds_volume": exceeds_draw(group),
         "not_corrected_for_recovery": sums.applied_recovery is None,
+        "recovery_varies": bool(sums.applied_recovery and sums.applied_recovery.predictive),
         "implied_wbc_differs": _wbc_differs(sums),
     }
     return tuple(sorted({*flags, *(name for name, holds in conditions.items() if holds)}))
 
 
 def _wbc_differs(sums: Sums) -> bool:
-    implied, stated = sums.implied_wbc_per_ul, find_cells_per_ul(sums.group.draw)
+    implied, stated = sums.implied_wbc_per_ul, find_expected_wbc(sums.group.draw).per_ul
     if implied is None or stated is None:
         return False
     return not stated / WBC_TOLERANCE <= implied <= stated * WBC_TOLERANCE
@@ -131,6 +134,8 @@ def _build_row(sums: Sums, base: RowBase, *, phenotype: str, flags: tuple[str, .
     clean = _add_up(found, "without_saturated")
     if clean is not None and clean < count and phenotype.split("_")[0] in CANDIDATE_CLASSES:
         flags = (*flags, "saturated_candidates")
+    if phenotype in sums.differing:
+        flags = (*flags, "acquisitions_differ")
     return base.make_row(
         **group.key._asdict(),
         phenotype=phenotype,

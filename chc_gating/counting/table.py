@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import types
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, get_args
 
-from chc_gating.model.count import COUNT_COLUMNS, CountRow, DrawCount
+from chc_gating.counting.uncounted import list_uncounted_groups
+from chc_gating.model.count import COUNT_COLUMNS, AcquisitionSummary, CountRow, DrawCount
 
 if TYPE_CHECKING:
     import pyarrow
@@ -31,6 +34,15 @@ def render_counts(rows: Iterable[CountRow]) -> str:
     return _render(COUNT_COLUMNS, ([getattr(row, name) for name in COUNT_COLUMNS] for row in rows))
 
 
+def parse_counts(text: str) -> tuple[CountRow, ...]:
+    """Return the rows of a counts.tsv of this version."""
+    lines = csv.DictReader(io.StringIO(text), delimiter="\t", quoting=csv.QUOTE_NONE)
+    return tuple(
+        CountRow.model_validate({name: cell for name, cell in line.items() if cell})
+        for line in lines
+    )
+
+
 def counts_to_arrow(rows: Sequence[CountRow]) -> pyarrow.Table:
     """Return the same table with typed columns: int64, float64 or text, null where empty."""
     import pyarrow
@@ -45,30 +57,33 @@ def counts_to_arrow(rows: Sequence[CountRow]) -> pyarrow.Table:
 def render_not_counted(draws: Iterable[DrawCount]) -> str:
     """Return not_counted.tsv: what was not counted, and why.
 
-    One line for each modality, panel, gates and lot of a draw that has no count (``acquisition``
-    is empty), and one for each acquisition that failed, also where others of its draw count.
+    One line for each acquisition that failed, also where others of its draw count; and one, with
+    ``acquisition`` empty, for what has no count though no acquisition of it failed alone: a draw
+    without acquisitions, gates without cuts, more blood examined than there was.
     """
     return _render(NOT_COUNTED_COLUMNS, (line for draw in draws for line in _list_failures(draw)))
 
 
 def _list_failures(draw: DrawCount) -> list[tuple[object, ...]]:
-    groups = [
-        (row.draw, None, row.modality, row.panel, row.gates, row.lot, row.status, row.reason)
-        for row in draw.rows
-        if row.status == "not_counted"
+    measured = {_find_group(a) for a in draw.acquisitions if a.status == "counted"}
+    failed = {_find_group(a) for a in draw.acquisitions if a.status == "not_counted"}
+    blameless = [
+        (row.draw, None, *group, row.status, row.reason)
+        for row in list_uncounted_groups(draw.rows)
+        if (group := (row.modality, row.panel, row.gates, row.lot)) in measured
+        or group not in failed
     ]
-    failed = [
-        (
-            one.row["draw"],
-            one.acquisition,
-            *(one.row.get(name) for name in ("modality", "panel", "gates", "lot")),
-            one.status,
-            one.reason,
-        )
-        for one in draw.acquisitions
-        if one.status == "not_counted"
+    acquisitions = [
+        (draw.draw["draw"], a.acquisition, *_find_group(a), a.status, a.reason)
+        for a in draw.acquisitions
+        if a.status == "not_counted"
     ]
-    return [*dict.fromkeys(groups), *failed]
+    return [*blameless, *acquisitions]
+
+
+def _find_group(acquisition: AcquisitionSummary) -> tuple[str | None, ...]:
+    row = acquisition.row
+    return row.get("modality"), row.get("panel"), row.get("gates"), row.get("lot")
 
 
 def _find_type(column: str) -> object:

@@ -18,13 +18,15 @@ SLOWEST_UL_PER_MIN, FASTEST_UL_PER_MIN = 1.0, 1500.0
 _DISORDER = 0.01
 """Share of steps of Time that go back, from which on events are shuffled, not wrapped."""
 
-_UL_PER_UNIT = {"nanolitres": 1e-3, "microlitres": 1.0}
+_STANDARD_UNIT = "nanolitres"
+_UL_PER_UNIT = {_STANDARD_UNIT: 1e-3, "microlitres": 1.0}
 
 
 @dataclass(frozen=True)
 class _Volume:
     volume_ul: float | None = None
     note: str | None = None
+    unit_repaired: bool = False
     refused: str | None = None
 
 
@@ -34,8 +36,8 @@ def read_flow_facts(fcs: FcsFile) -> FlowFacts:
     The duration is the span of Time, else $ETIM - $BTIM (FCS 3.2: $ENDDATETIME -
     $BEGINDATETIME). $VOL is nanolitres in the standard, but Cytek Aurora writes microlitres: the
     unit is taken whose implied flow rate lies between 1 and 1,500 uL/min. If neither or both do,
-    or there is no duration, the volume is refused with its reason. ``volume_note`` begins with
-    the unit that was taken: "nanolitres" (the standard) or "microlitres" (a repair).
+    or there is no duration, the volume is refused with its reason. ``volume_note`` names
+    the unit that was taken; ``volume_unit_repaired`` says that it is not the standard's.
     """
     duration_s = measure_time_span(fcs.event_stream())
     if duration_s is None:
@@ -47,6 +49,7 @@ def read_flow_facts(fcs: FcsFile) -> FlowFacts:
         lost_events=_count(fcs.keywords.get("$LOST")),
         volume_ul=volume.volume_ul,
         volume_note=volume.note,
+        volume_unit_repaired=volume.unit_repaired,
         volume_refused=volume.refused,
         duration_s=duration_s,
     )
@@ -105,4 +108,8 @@ def _decide_volume(text: str | None, duration_s: float | None) -> _Volume:
         how = "neither" if not fitting else "both"
         return _Volume(refused=f"{how} unit of $VOL gives a flow rate that can be: {said}")
     unit = fitting[0]
-    return _Volume(volume_ul=number * _UL_PER_UNIT[unit], note=f"{unit}: $VOL implies {said}")
+    return _Volume(
+        volume_ul=number * _UL_PER_UNIT[unit],
+        note=f"{unit}: $VOL implies {said}",
+        unit_repaired=unit != _STANDARD_UNIT,
+    )

@@ -81,8 +81,9 @@ class FlowFacts(Record):
     """What an FCS file says of its own volume; None: the file does not say.
 
     ``abort_events`` and ``lost_events`` are $ABRT and $LOST; ``volume_ul`` is $VOL in microlitres
-    with ``volume_note`` saying how its unit was decided; ``duration_s`` from Time, else
-    $BTIM and $ETIM; ``volume_refused`` says why a volume that is given cannot be used.
+    with ``volume_note`` saying how its unit was decided, and ``volume_unit_repaired`` where it is
+    not the standard's; ``duration_s`` from Time, else $BTIM and $ETIM; ``volume_refused`` says
+    why a volume that is given cannot be used.
     """
 
     fcs_version: str
@@ -90,6 +91,7 @@ class FlowFacts(Record):
     lost_events: int | None = None
     volume_ul: float | None = None
     volume_note: str | None = None
+    volume_unit_repaired: bool = False
     volume_refused: str | None = None
     duration_s: float | None = None
 

@@ -80,8 +80,23 @@ class AcquisitionSummary(Record):
     slide: SlideFacts | None = None
 
 
+class ExpectedWbc(Record):
+    """Nucleated cells per uL of blood by the clinic's blood count, or why they are not known.
+
+    ``cells`` says in words which cells the preparation keeps; ``blanks`` are the columns that
+    are blank, where ``per_ul`` is None.
+    """
+
+    per_ul: float | None = None
+    cells: str = ""
+    blanks: tuple[str, ...] = ()
+
+
 class DrawCount(Record):
-    """count.json: the counts of one draw and what they rest on."""
+    """count.json: the counts of one draw and what they rest on.
+
+    ``expected_wbc`` is what ``implied_wbc_per_ul`` of the rows is held beside.
+    """
 
     schema_: str = Field(default="chc_gating/count/1", alias="schema")
     software_version: str
@@ -94,3 +109,4 @@ class DrawCount(Record):
     rows: tuple[CountRow, ...] = ()
     flags: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    expected_wbc: ExpectedWbc | None = None

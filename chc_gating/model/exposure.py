@@ -60,12 +60,21 @@ class Exposure(Record):
         return self
 
 
+class BetaShape(Record):
+    """A Beta distribution of a share, by its two shape parameters."""
+
+    a: float = Field(gt=0)
+    b: float = Field(gt=0)
+
+
 class Recovery(Record):
     """Cells of known number that went through the preparation, and how many came out.
 
     examined_share : share of the spiked blood in which the recovered cells were looked for. It is
         1 for numbers from the sheet, whose scope says what they hold; less where this program
         counted the recovered cells in the part of the blood that it examined.
+    predictive : the recovery of a new draw, where several spike draws differ by more than
+        counting; None: the cells are as good as from one draw.
     steps : where the numbers come from, in words.
     """
 
@@ -73,6 +82,7 @@ class Recovery(Record):
     spiked: int = Field(gt=0)
     scope: RecoveryScope
     examined_share: float = Field(default=1.0, gt=0)
+    predictive: BetaShape | None = None
     steps: tuple[str, ...] = ()
 
     @model_validator(mode="after")
@@ -83,7 +93,9 @@ class Recovery(Record):
 
     @property
     def rate(self) -> float:
-        """R: recovered over the spiked cells that were looked for."""
+        """R: recovered over the spiked cells that were looked for; the mean of ``predictive``."""
+        if self.predictive is not None:
+            return self.predictive.a / (self.predictive.a + self.predictive.b)
         return self.recovered / self.spiked / self.examined_share
 
     @property

@@ -27,11 +27,17 @@ DRAW_FLAGS: dict[str, str] = {
     "not_corrected_for_recovery": (
         "no recovery is applied; the number per 7.5 mL is not corrected for losses in handling"
     ),
+    "recovery_varies": (
+        "spike draws differ by more than counting; the interval holds a new draw's spread"
+    ),
     "recovery_end_to_end": "a recovery measured end to end replaces the other fractions",
     "cbc_counting_error_only": "no CV of the blood count is given; only counting error is in it",
     "volume_unit_repaired": "$VOL was read as microlitres because the implied flow rate says so",
     "exposure_exceeds_volume": "the acquisitions' volumes add up to more than the draw's volume",
     "acquisition_failed": "an acquisition of this draw could not be measured; the others count",
+    "acquisitions_differ": (
+        "the acquisitions' counts do not fit one rate (exact p below .001); look at each of them"
+    ),
     "replicate_not_summed": "a replicate of the same cells stands apart and is not summed",
     "time_unstable": "the event rate is unstable in part of the acquisition",
     "implied_wbc_differs": "leukocytes per volume differ from the blood count by a factor above 2",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from chc_gating.counting.uncounted import Uncounted, list_uncounted
 from chc_gating.model.count import CountRow, DrawCount
 from chc_gating.reporting.count_table import WHOLE_CLASSES, describe_limits, describe_scope
 from chc_gating.reporting.distribution import COHORT_WORDS, draw_distribution
@@ -86,6 +87,7 @@ def render_batch_page(
             "versions": sorted({draw.software_version for draw in draws}),
             "draw_count": len(draws),
             "counted": counted,
+            "partly": sum(_is_partly_counted(draw) for draw in draws),
             "without_volume": sum(_lacks_volume(draw) for draw in draws),
             "not_counted": list_not_counted(draws, links=links),
             "cohorts": _list_cohorts(draws, links, scale),
@@ -101,6 +103,10 @@ def render_batch_page(
     )
 
 
+def _is_partly_counted(draw: DrawCount) -> bool:
+    return any(one.is_partial for one in list_uncounted(draw.rows))
+
+
 def _lacks_volume(draw: DrawCount) -> bool:
     counted = [row for row in draw.rows if row.status == "counted" and row.count is not None]
     return bool(counted) and all(row.per_7_5_ml is None for row in counted)
@@ -108,29 +114,18 @@ def _lacks_volume(draw: DrawCount) -> bool:
 
 def list_not_counted(draws: Iterable[DrawCount], *, links: Mapping[str, str]) -> list[NotCounted]:
     """Return every draw that was not counted, and every modality of a draw that was not."""
-    found = []
-    for draw in draws:
-        if draw.status == "not_counted":
-            found.append(_explain(draw, links, what="the draw", reason=draw.reason))
-            continue
-        for rows in _group(draw).values():
-            if all(row.status == "not_counted" for row in rows):
-                what = f"{_modality(rows[0])}, {describe_scope(rows[0])}"
-                found.append(_explain(draw, links, what=what, reason=rows[0].reason))
-    return found
+    return [_explain(one, draw, links=links) for draw in draws for one in list_uncounted(draw.rows)]
 
 
-def _explain(
-    draw: DrawCount, links: Mapping[str, str], *, what: str, reason: str | None
-) -> NotCounted:
-    name = draw.draw["draw"]
+def _explain(one: Uncounted, draw: DrawCount, *, links: Mapping[str, str]) -> NotCounted:
+    what = f"{_modality(one.row)}, {describe_scope(one.row)}" if one.is_partial else "the draw"
     return NotCounted(
-        draw=name,
-        link=links[name],
+        draw=one.row.draw,
+        link=links[one.row.draw],
         patient=draw.draw["patient"],
         what=what,
-        reason=reason or "no reason was recorded",
-        remedy=advise_remedy(reason),
+        reason=one.reason,
+        remedy=advise_remedy(one.reason),
     )
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from chc_gating.model.count import CountRow, DrawCount
+from chc_gating.model.count import CountRow, DrawCount, ExpectedWbc
 from chc_gating.reporting.numerals import format_amount, format_count, format_volume
 from chc_gating.reporting.sentences import (
     MODALITY_WORDS,
@@ -16,12 +16,10 @@ from chc_gating.reporting.sentences import (
     describe_per_million,
     describe_recovery,
     give_verdict,
+    split_flags,
 )
 
 WHOLE_CLASSES = ("CHC", "CTC")
-
-WBC_TOLERANCE = 2.0
-"""Factor between implied and given leukocytes beyond which the page asks for an explanation."""
 
 
 @dataclass(frozen=True)
@@ -65,14 +63,16 @@ def group_rows(draw: DrawCount, *, min_donors: int) -> tuple[CountGroup, ...]:
     groups: dict[tuple[str | None, ...], list[CountRow]] = {}
     for row in draw.rows:
         groups.setdefault((row.modality, row.panel, row.gates, row.lot), []).append(row)
-    return tuple(_build_group(rows, draw.draw, min_donors) for rows in groups.values())
+    return tuple(_build_group(rows, draw.expected_wbc, min_donors) for rows in groups.values())
 
 
-def _build_group(rows: Sequence[CountRow], facts: Mapping[str, str], min_donors: int) -> CountGroup:
+def _build_group(
+    rows: Sequence[CountRow], expected: ExpectedWbc | None, min_donors: int
+) -> CountGroup:
     first = rows[0]
     counted = [row for row in rows if row.status == "counted" and row.count is not None]
     reason = next((row.reason for row in rows if row.reason), "") or ""
-    flags = sorted({flag for row in rows for flag in row.flags.split(";") if flag})
+    flags = sorted({flag for row in rows for flag in split_flags(row.flags)})
     return CountGroup(
         heading=MODALITY_WORDS.get(first.modality or "", "No acquisition"),
         scope=describe_scope(first),
@@ -85,7 +85,7 @@ def _build_group(rows: Sequence[CountRow], facts: Mapping[str, str], min_donors:
         recovery=describe_recovery(counted) if any(r.per_7_5_ml is not None for r in rows) else "",
         recovery_known=any(row.recovery is not None for row in counted),
         limits=describe_limits(counted, min_donors=min_donors),
-        wbc=describe_wbc(counted, facts),
+        wbc=describe_wbc(counted, expected),
         lacks_volume=bool(counted) and all(row.exposure_ml is None for row in counted),
         flags=tuple(flags),
     )
@@ -177,31 +177,31 @@ def describe_limits(rows: Sequence[CountRow], *, min_donors: int) -> str:
     )
 
 
-def describe_wbc(rows: Sequence[CountRow], facts: Mapping[str, str]) -> str:
-    """Return the leukocytes per uL that the exposure implies, beside the blood count's."""
+def describe_wbc(rows: Sequence[CountRow], expected: ExpectedWbc | None) -> str:
+    """Return the leukocytes per uL that the exposure implies, beside the blood count's.
+
+    Whether the two differ is the rows' flag ``implied_wbc_differs``; it is not judged again.
+    """
     implied = next((r.implied_wbc_per_ul for r in rows if r.implied_wbc_per_ul is not None), None)
-    name, given = expected_wbc(facts)
     if implied is None:
         by_cbc = any(r.exposure_source == "nucleated_cells" for r in rows)
         return "No implied count: the exposure itself comes from the blood count." if by_cbc else ""
     said = f"The leukocytes counted imply {implied:,.0f} per uL of blood"
-    if given is None:
-        return f"{said}. The sheet gives no blood count to hold beside it."
-    ratio = implied / given
+    if expected is None or expected.per_ul is None:
+        return f"{said}. {_explain_missing_wbc(expected)}"
+    ratio = implied / expected.per_ul
     shown = f"{ratio:.2f}" if ratio >= 0.1 else f"{ratio:.2g}"
-    text = f"{said}; the blood count says {given:,.0f} ({name}), a ratio of {shown}."
-    if WBC_TOLERANCE >= ratio >= 1 / WBC_TOLERANCE:
+    text = (
+        f"{said}; the blood count says {expected.per_ul:,.0f} ({expected.cells}), "
+        f"a ratio of {shown}."
+    )
+    if not any("implied_wbc_differs" in split_flags(row.flags) for row in rows):
         return text
     return f"{text} They differ: the exposure, the losses in preparation or the gates explain it."
 
 
-def expected_wbc(facts: Mapping[str, str]) -> tuple[str, float | None]:
-    """Return which cells the preparation keeps, and their number per uL in the blood count."""
-    try:
-        wbc = float(facts["wbc_per_ul"])
-        if facts.get("preparation") != "gradient":
-            return "WBC", wbc
-        share = float(facts["lymphocyte_fraction"]) + float(facts["monocyte_fraction"])
-    except (KeyError, ValueError):
-        return "", None
-    return "lymphocytes and monocytes", wbc * share
+def _explain_missing_wbc(expected: ExpectedWbc | None) -> str:
+    if expected is None or "wbc_per_ul" in expected.blanks:
+        return "The sheet gives no blood count to hold beside it."
+    blanks = " and ".join(expected.blanks)
+    return f"It cannot be held beside the blood count: {blanks} is blank in the draws sheet."

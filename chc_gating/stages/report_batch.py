@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
@@ -18,20 +17,9 @@ from chc_gating.storage.records import read_record
 from chc_gating.storage.tables import write_table
 
 
-@dataclass(frozen=True)
-class BatchReport:
-    """What the closing lines of a run say: counted draws, the others with reasons, the page."""
-
-    draws: int
-    counted: int
-    not_counted: tuple[tuple[str, str], ...]
-    page: Path
-    table: Path
-
-
 def report_batch(
     config_path: Path, *, results: Path, output: Path, directory: Path = Path()
-) -> BatchReport:
+) -> None:
     """Write counts.tsv, counts.parquet, not_counted.tsv and report.html to ``output``.
 
     config_path : config.yaml; paths in it are relative to ``directory``.
@@ -57,21 +45,9 @@ def report_batch(
         write_table(new / "counts.parquet", counts_to_arrow(rows))
         write_text(new / "not_counted.tsv", render_not_counted(draws))
         write_text(new / "report.html", page)
-    return _summarise(draws, output)
 
 
 def _link_page(results: Path, draw: str, *, folder: Path) -> str:
     """Return the address of a draw's page as seen from the batch's page."""
     page = layout.draw_folder(results, draw) / "report.html"
     return quote(Path(os.path.relpath(page, folder)).as_posix())
-
-
-def _summarise(draws: list[DrawCount], folder: Path) -> BatchReport:
-    failed = [draw for draw in draws if draw.status == "not_counted"]
-    return BatchReport(
-        draws=len(draws),
-        counted=len(draws) - len(failed),
-        not_counted=tuple((d.draw["draw"], d.reason or "no reason was recorded") for d in failed),
-        page=folder / "report.html",
-        table=folder / "counts.tsv",
-    )

@@ -117,6 +117,21 @@ def test_the_same_file_twice_is_a_fault(other: str, faults_of: FaultsOf) -> None
     assert "the same file and image as row 2" in fault.problem
 
 
+def test_the_same_file_by_an_absolute_path_is_a_fault(faults_of: FaultsOf, tmp_path: Path) -> None:
+    text = acquisitions()[ACQUISITIONS_FILE].replace("raw/b.fcs", f"{tmp_path}/raw/a.fcs")
+    (fault,) = faults_of({ACQUISITIONS_FILE: text})
+    assert "the same file and image as row 2" in fault.problem
+
+
+def test_the_same_file_by_a_link_is_a_fault(faults_of: FaultsOf, tmp_path: Path) -> None:
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw" / "a.fcs").touch()
+    (tmp_path / "raw" / "b.fcs").symlink_to("a.fcs")
+    (fault,) = faults_of(acquisitions())
+    assert (fault.row, fault.value) == (3, "raw/b.fcs")
+    assert "the same file and image as row 2" in fault.problem
+
+
 def test_duplicate_ids_are_refused(faults_of: FaultsOf) -> None:
     text = acquisitions()[ACQUISITIONS_FILE].replace("a2\t", "a1\t")
     (fault,) = faults_of({ACQUISITIONS_FILE: text})
@@ -176,20 +191,51 @@ def test_leukocytes_in_the_unit_of_a_laboratory_report_are_a_warning(tmp_path: P
     assert [w for w in batch.warnings if "6.2 x 10^9/L is 6200 per uL" in w]
 
 
+REPLICATE = {
+    "acquisition": "a1",
+    "draw": "P01-T1",
+    "modality": "flow",
+    "file": "raw/a.fcs",
+    "panel": "chc4",
+    "gates": "chc",
+    "tube": "T1",
+    "tube_order": "",
+    "replicate": 1,
+}
+AGAIN = {**REPLICATE, "acquisition": "a2", "file": "raw/b.fcs", "replicate": 2}
+
+
 def test_a_replicate_number_is_given_once(faults_of: FaultsOf) -> None:
-    row = {
-        "acquisition": "a1",
-        "draw": "P01-T1",
-        "modality": "flow",
-        "file": "raw/a.fcs",
-        "panel": "chc4",
-        "gates": "chc",
-        "replicate": 1,
-    }
-    again = {**row, "acquisition": "a2", "file": "raw/b.fcs"}
+    row, again = REPLICATE, {**AGAIN, "replicate": 1}
     (fault,) = faults_of({ACQUISITIONS_FILE: sheet(row, again)})
     assert (fault.row, fault.column) == (3, "replicate")
     assert faults_of({ACQUISITIONS_FILE: sheet(row, {**again, "replicate": 2})}) == []
+
+
+@pytest.mark.parametrize("other", [{"tube": "T2"}, {"draw": "P01-T2"}])
+def test_a_replicate_without_a_partner_is_a_fault(
+    other: dict[str, object], faults_of: FaultsOf
+) -> None:
+    plain = {**AGAIN, "replicate": "", **other}
+    (fault,) = faults_of({ACQUISITIONS_FILE: sheet(REPLICATE, plain)})
+    assert (fault.row, fault.column) == (2, "replicate")
+    assert "no other row is of the same draw" in fault.problem
+
+
+def test_a_blank_tube_beside_a_named_one_is_a_fault_of_replicates(faults_of: FaultsOf) -> None:
+    third = {**AGAIN, "acquisition": "a3", "file": "raw/c.fcs", "tube": "", "replicate": ""}
+    (fault,) = faults_of({ACQUISITIONS_FILE: sheet(REPLICATE, AGAIN, third)})
+    assert (fault.row, fault.column) == (4, "tube")
+    plain = [{**row, "replicate": ""} for row in (REPLICATE, AGAIN, third)]
+    assert faults_of({ACQUISITIONS_FILE: sheet(*plain)}) == []
+
+
+def test_tubes_of_replicates_are_not_told_apart_by_their_order(faults_of: FaultsOf) -> None:
+    rows = [{**REPLICATE, "tube": "", "tube_order": 1}, {**AGAIN, "tube": "", "tube_order": 2}]
+    (fault,) = faults_of({ACQUISITIONS_FILE: sheet(*rows)})
+    assert (fault.row, fault.column, fault.value) == (3, "tube_order", "2")
+    unevenly = [{**REPLICATE, "tube_order": 1}, AGAIN]
+    assert faults_of({ACQUISITIONS_FILE: sheet(*unevenly)}) == []
 
 
 CONTROLS = {"config/config.yaml": CONFIG + "controls: config/controls.tsv\n"}

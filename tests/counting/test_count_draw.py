@@ -299,6 +299,17 @@ def test_replicates_of_a_tube_are_not_summed() -> None:
     assert [one.counts["CHC"] for one in counted.acquisitions] == [10, 20]
 
 
+def test_replicates_of_a_tube_whose_order_is_filled_unevenly_are_not_summed() -> None:
+    members = [
+        (
+            make_row(acquisition=f"A{i}", tube="T1", tube_order=order, replicate=str(i)),
+            make_result({"CHC": 10}),
+        )
+        for i, order in ((1, 1), (2, None))
+    ]
+    assert find_row(count_case([make_draw()], members)).count == 10
+
+
 def test_second_replicate_counts_where_the_first_failed() -> None:
     members = [
         (make_row(acquisition="A1", replicate="1", **FRACTIONS), make_failure("truncated")),
@@ -337,6 +348,20 @@ def test_leukocytes_over_exposure_stand_beside_the_blood_count() -> None:
 
 
 @pytest.mark.parametrize(
+    ("preparation", "per_ul", "blanks"),
+    [("lysed", 6200.0, ()), ("gradient", 2356.0, ()), (None, None, ("preparation",))],
+)
+def test_expected_leukocytes_stand_in_the_count_of_a_draw(
+    preparation: str | None, per_ul: float | None, blanks: tuple[str, ...]
+) -> None:
+    draw = make_draw(**{**BLOOD_COUNT, "preparation": preparation})
+    expected = count_case([draw], []).expected_wbc
+    assert expected is not None
+    assert expected.per_ul == (None if per_ul is None else pytest.approx(per_ul))  # 6,200 x .38
+    assert expected.blanks == blanks
+
+
+@pytest.mark.parametrize(
     ("leukocytes", "differs"), [(15_700_000, True), (63_100_000, True), (16_000_000, False)]
 )
 def test_leukocytes_beyond_twofold_of_the_blood_count_are_flagged(
@@ -359,6 +384,23 @@ def test_counts_at_moved_cuts_and_without_saturated_are_summed() -> None:
     row = find_row(count_case([make_draw()], members))
     assert (row.count_low_cut, row.count_high_cut, row.count_without_saturated) == (12, 10, 6)
     assert "saturated_candidates" in row.flags
+
+
+def test_count_at_a_moved_cut_is_empty_where_one_part_has_none() -> None:
+    half = {"fraction_stained": 0.4, "fraction_acquired": 1.0}
+    by_workspace = make_result({"CHC": 5})
+    bare = tuple(
+        p.model_copy(update={"low_cut": None, "high_cut": None}) for p in by_workspace.phenotypes
+    )
+    members = [
+        (make_row(acquisition="A1", **half), make_result({"CHC": 5})),
+        (
+            make_row(acquisition="A2", **half),
+            by_workspace.model_copy(update={"phenotypes": bare}),
+        ),
+    ]
+    row = find_row(count_case([make_draw()], members))
+    assert (row.count, row.count_low_cut, row.count_high_cut) == (10, None, None)
 
 
 def test_call_is_not_assessable_without_limits() -> None:

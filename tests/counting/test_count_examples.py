@@ -8,7 +8,7 @@ import importlib
 import pytest
 
 
-@pytest.mark.parametrize("module", ["intervals", "mixing", "live_share", "blood_count"])
+@pytest.mark.parametrize("module", ["homogeneity", "intervals", "mixing", "live_share"])
 def test_examples_of_a_module_run(module: str) -> None:
     result = doctest.testmod(importlib.import_module(f"chc_gating.counting.{module}"))
     assert result.attempted > 0

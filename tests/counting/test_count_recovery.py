@@ -16,7 +16,7 @@ from count_cases import (
 
 from chc_gating.batch.rows import Acquisition, Draw
 from chc_gating.counting.recovery_sources import recovery_draws, recovery_sources
-from chc_gating.model.acquisition import AcquisitionResult
+from chc_gating.model.acquisition import AcquisitionResult, InputFile
 
 Pair = tuple[Acquisition, AcquisitionResult]
 OWN: Pair = (make_row(**FRACTIONS), make_result({"CHC": 12}))
@@ -33,7 +33,7 @@ def spike_pair(name: str, recovered: int = 0, **cells: object) -> Pair:
 
 
 def test_typed_recoveries_of_equal_spike_draws_are_pooled() -> None:
-    draws = [make_draw(), spike_draw("S1", recovered=700), spike_draw("S2", recovered=800)]
+    draws = [make_draw(), spike_draw("S1", recovered=745), spike_draw("S2", recovered=755)]
     counted = count_case(draws, [OWN, spike_pair("S1"), spike_pair("S2")])
     pooled = find_row(counted)
     own = find_row(count_case([make_draw(spiked=2000, recovered=1500)], [OWN]))
@@ -176,3 +176,81 @@ def test_shared_recovery_enters_once_however_many_acquisitions() -> None:
     split, whole = find_row(count_case([draw], two)), find_row(count_case([draw], [OWN]))
     assert split.ci95_low_per_7_5_ml == pytest.approx(whole.ci95_low_per_7_5_ml, rel=1e-12)
     assert split.ci95_high_per_7_5_ml == pytest.approx(whole.ci95_high_per_7_5_ml, rel=1e-12)
+
+
+BLOOD_COUNT = {"wbc_per_ul": 5000.0, "preparation": "lysed"}
+"""A slide's route to a volume that holds the losses of handling already."""
+
+
+def spike_slide(name: str, recovered: int, **cells: object) -> Pair:
+    row = make_row(acquisition=f"{name}-{recovered}", draw=name, modality="image", **cells)
+    return row, make_result({"CTC": recovered}, modality="image", nucleated_events=1_000_000)
+
+
+def test_spike_slide_with_a_volume_from_the_blood_count_gives_no_recovery() -> None:
+    plated = make_row(modality="image", volume_plated_ml=0.1)
+    own = (plated, make_result({"CHC": 12}, modality="image", nucleated_events=1_000_000))
+    draws = [make_draw(), spike_draw("S1", **BLOOD_COUNT)]
+    counted = count_case(draws, [own, spike_slide("S1", 25)])
+    assert find_row(counted, modality="image").recovery is None
+    said = "spike draw S1 is not used: its volume comes from the blood count"
+    assert said in counted.notes
+
+
+def test_recovery_is_counted_only_on_the_slides_whose_volume_was_measured() -> None:
+    plated = make_row(modality="image", volume_plated_ml=0.1)
+    own = (plated, make_result({"CHC": 12}, modality="image", nucleated_events=1_000_000))
+    draws = [make_draw(), spike_draw("S1", **BLOOD_COUNT)]
+    measured = spike_slide("S1", 10, volume_plated_ml=0.15)
+    counted = count_case(draws, [own, spike_slide("S1", 25), measured])
+    assert find_row(counted, modality="image").recovery == pytest.approx(10 / (1000 * 0.15 / 7.5))
+
+
+def test_volume_check_is_of_the_exposures_that_recovery_end_to_end_leaves() -> None:
+    beads = {"bead_population": "beads", "beads_added": 100.0, "blood_in_tube_ml": 9.0}
+    member = (make_row(**beads), make_result({"CHC": 12}, bead_events=100))
+    draw = make_draw(spiked=1000, recovered=600, recovery_scope="end_to_end")
+    counted = count_case([draw], [member])
+    assert counted.status == "counted"
+    assert find_row(counted).per_7_5_ml == pytest.approx(20)
+
+
+def test_spike_draws_of_different_size_and_share_are_weighted_by_their_cells() -> None:
+    draws = [make_draw(), spike_draw("S1"), spike_draw("S2").model_copy(update={"spiked": 100})]
+    whole = {"fraction_stained": 1.0, "fraction_acquired": 1.0}
+    members = [OWN, spike_pair("S1", recovered=375), spike_pair("S2", recovered=75, **whole)]
+    # 375 of 1,000 cells in half of the blood and 75 of 100 in all of it: 450 of 600 looked for.
+    # An unweighted mean of the shares, .75, would say 450 / 1,100 / .75 = .545.
+    assert find_row(count_case(draws, members)).recovery == pytest.approx(0.75)
+
+
+def test_spike_draws_that_differ_by_more_than_counting_are_not_one() -> None:
+    spikes = [
+        spike_draw(f"S{i}", recovered=r).model_copy(update={"spiked": 100})
+        for i, r in ((1, 30), (2, 95))
+    ]
+    counted = count_case([make_draw(), *spikes], [OWN, spike_pair("S1"), spike_pair("S2")])
+    row = find_row(counted)
+    own = find_row(count_case([make_draw(spiked=200, recovered=125)], [OWN]))
+    assert row.recovery == pytest.approx(0.643, abs=1e-3)  # the mean of greatest likelihood
+    assert (row.ci95_high_per_7_5_ml or 0) > 5 * (own.ci95_high_per_7_5_ml or 0)
+    assert "recovery_varies" in row.flags
+    assert any("differ by more than counting" in note for note in counted.notes)
+
+
+def test_spike_draw_in_which_too_much_blood_was_examined_is_not_used() -> None:
+    beads = {"bead_population": "beads", "beads_added": 100.0, "blood_in_tube_ml": 9.0}
+    spiked = (make_row(acquisition="S1-A", draw="S1", **beads), make_result(bead_events=100))
+    counted = count_case([make_draw(), spike_draw("S1")], [OWN, spiked])
+    assert find_row(counted).recovery is None
+    assert any("S1 is not used: exposure 9 mL is more than" in note for note in counted.notes)
+
+
+def test_spike_draw_with_a_file_and_its_copy_is_not_used() -> None:
+    raw = InputFile(role="raw", path="x", size_bytes=1, sha256="a" * 64)
+    rows = [spike_pair("S1")[0].model_copy(update={"acquisition": n}) for n in ("S1-A", "S1-B")]
+    result = make_result({"CTC": 300}).model_copy(update={"inputs": (raw,)})
+    draws = [make_draw(), spike_draw("S1")]
+    counted = count_case(draws, [OWN, *((row, result) for row in rows)])
+    assert find_row(counted).recovery is None
+    assert any("its raw data are those of S1-B" in note for note in counted.notes)

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import csv
 import io
-from typing import get_args
 
 from count_cases import FRACTIONS, count_case, make_draw, make_failure, make_result, make_row
 
 from chc_gating.counting.table import (
     NOT_COUNTED_COLUMNS,
     counts_to_arrow,
+    parse_counts,
     render_counts,
     render_not_counted,
 )
-from chc_gating.model.count import COUNT_COLUMNS, CountRow, DrawCount
+from chc_gating.model.count import COUNT_COLUMNS, DrawCount
 
 CONTRACT = """
 draw patient cohort collected_on modality panel gates lot phenotype count exposure_ml
@@ -42,23 +42,13 @@ def read(text: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text), delimiter="\t", quoting=csv.QUOTE_NONE))
 
 
-def convert(row: dict[str, str]) -> CountRow:
-    cells: dict[str, object] = {}
-    for name, text in row.items():
-        kinds = get_args(CountRow.model_fields[name].annotation)
-        kind = float if float in kinds else int if int in kinds else str
-        empty = "" if name == "flags" else None
-        cells[name] = empty if text == "" else kind(text)
-    return CountRow.model_validate(cells)
-
-
 def test_columns_are_those_of_the_contract() -> None:
     assert render_counts([]).rstrip("\n").split("\t") == CONTRACT.split()
 
 
 def test_rows_come_back_from_the_table_as_they_were() -> None:
     rows = [*counted_draw().rows, *failed_draw().rows]
-    back = [convert(row) for row in read(render_counts(rows))]
+    back = list(parse_counts(render_counts(rows)))
     told = [
         row.model_copy(update={"reason": " ".join(row.reason.split())}) if row.reason else row
         for row in rows
@@ -100,12 +90,29 @@ def test_arrow_table_of_no_rows_keeps_its_types() -> None:
     assert counts_to_arrow([]).schema == counts_to_arrow(counted_draw().rows).schema
 
 
-def test_not_counted_names_the_draw_and_each_failed_acquisition() -> None:
+def test_failed_acquisitions_are_listed_once_each() -> None:
     lines = read(render_not_counted([counted_draw(), failed_draw()]))
-    assert [line["acquisition"] for line in lines] == ["", "A1", "A2"]
-    assert lines[0]["reason"] == "A1: cut short at byte 7; A2: cut short at byte 7"
-    assert lines[1]["reason"] == "cut short at byte 7"
+    assert [line["acquisition"] for line in lines] == ["A1", "A2"]
+    assert {line["reason"] for line in lines} == {"cut short at byte 7"}
     assert {line["panel"] for line in lines} == {"chc3"}
+
+
+def test_draw_is_listed_where_no_acquisition_is_to_blame() -> None:
+    beads = {"bead_population": "beads", "beads_added": 100.0, "blood_in_tube_ml": 9.0}
+    member = (make_row(**beads), make_result(bead_events=100))
+    (line,) = read(render_not_counted([count_case([make_draw()], [member])]))
+    assert (line["acquisition"], line["panel"]) == ("", "chc3")
+    assert "above the draw's volume_ml" in line["reason"]
+
+
+def test_excess_is_listed_beside_an_acquisition_that_failed() -> None:
+    beads = {"bead_population": "beads", "beads_added": 100.0, "blood_in_tube_ml": 9.0}
+    members = [
+        (make_row(acquisition="A1", **beads), make_result(bead_events=100)),
+        (make_row(acquisition="A2", **beads), make_failure("truncated")),
+    ]
+    lines = read(render_not_counted([count_case([make_draw()], members)]))
+    assert [line["acquisition"] for line in lines] == ["", "A2"]
 
 
 def test_failed_acquisition_of_a_counted_draw_is_listed() -> None:

@@ -13,11 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chc_gating.counting.intervals import (
-    find_garwood_limits,
     find_jeffreys_quantile,
     find_mixture_quantile,
     find_rate_interval,
-    find_upper_limit,
 )
 from chc_gating.counting.mixing import (
     Mixture,
@@ -40,12 +38,14 @@ E_ML = 5.0925
     ],
 )
 def test_garwood_limits_are_those_of_the_table(count: int, low: float, high: float) -> None:
-    assert find_garwood_limits(count) == pytest.approx((low, high), abs=5e-7)  # [C]
+    interval = find_rate_interval(count, exact(1.0))
+    assert (interval.low, interval.high) == pytest.approx((low, high), abs=5e-7)  # [C]
 
 
 def test_one_sided_upper_limit_of_zero() -> None:
-    assert find_upper_limit(0) == pytest.approx(2.995732, abs=5e-7)  # [C], -ln(.05)
-    assert find_upper_limit(0) == pytest.approx(-math.log(0.05), rel=1e-14)
+    upper = find_rate_interval(0, exact(1.0)).upper
+    assert upper == pytest.approx(2.995732, abs=5e-7)  # [C], -ln(.05)
+    assert upper == pytest.approx(-math.log(0.05), rel=1e-14)
 
 
 def test_rate_interval_is_that_of_r_poisson_test() -> None:

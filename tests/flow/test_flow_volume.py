@@ -31,6 +31,7 @@ def test_nanolitres_are_the_standard(tmp_path: Path) -> None:
     assert facts.volume_ul == pytest.approx(184)
     assert facts.volume_note is not None
     assert facts.volume_note.startswith("nanolitres")
+    assert not facts.volume_unit_repaired
     assert facts.volume_refused is None
 
 
@@ -40,6 +41,7 @@ def test_microlitres_are_found_by_the_flow_rate(tmp_path: Path) -> None:
     assert facts.volume_ul == pytest.approx(72.3)
     assert facts.volume_note is not None
     assert facts.volume_note.startswith("microlitres")
+    assert facts.volume_unit_repaired
 
 
 @pytest.mark.parametrize("volume", ["1200", "1500", "0.1", "9000000"])

@@ -30,7 +30,7 @@ from chc_gating.model.acquisition import (
     SlideFacts,
     TimeBin,
 )
-from chc_gating.model.count import AcquisitionSummary, CountRow, DrawCount
+from chc_gating.model.count import AcquisitionSummary, CountRow, DrawCount, ExpectedWbc
 from chc_gating.model.density import Density
 from chc_gating.model.flags import join_flags
 from chc_gating.model.gates import Cut, Gates, PopulationGate, Ratio
@@ -264,6 +264,8 @@ def build_row(
     flags = ["not_corrected_for_recovery"] if factor else []
     if not slide:
         flags.append("exposure_upper_bound")
+    if factor and not slide:
+        flags.append("implied_wbc_differs")
     return CountRow(
         draw=plan.draw,
         patient=plan.patient,
@@ -352,6 +354,7 @@ def build_count(plan: Plan) -> DrawCount:
             for name, modality in list_acquisitions(plan)
         ),
         rows=tuple(rows),
+        expected_wbc=ExpectedWbc(per_ul=6200, cells="leukocytes"),
     )
 
 

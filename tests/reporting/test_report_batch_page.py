@@ -9,7 +9,7 @@ from pathlib import Path
 from example import PLANS, build_count
 from page_text import PageText, read_words
 
-from chc_gating.reporting.batch_page import list_not_counted
+from chc_gating.reporting.batch_page import list_not_counted, render_batch_page
 from chc_gating.stages.report_batch import report_batch
 
 
@@ -38,6 +38,17 @@ def test_a_modality_that_was_not_counted_stands_on_top_too() -> None:
     assert [(entry.draw, entry.what) for entry in found] == [
         ("P02-T2", "Slide image, panel if4, gates chc-slide, lot L2508")
     ]
+
+
+def test_a_draw_partly_counted_is_said_to_be_so() -> None:
+    draw = build_count(PLANS[4])
+    failed = {"status": "not_counted", "count": None, "reason": "no cuts: gates chc-slide"}
+    rows = tuple(
+        row if row.modality == "flow" else row.model_copy(update=failed) for row in draw.rows
+    )
+    partly = draw.model_copy(update={"rows": rows})
+    page = render_batch_page([partly], links={"P02-T2": "x.html"}, version="0")
+    assert "1 of 1 draw counted, 1 of them partly." in read_words(page)
 
 
 def test_donors_stand_apart_from_patients(pages: dict[str, str]) -> None:
@@ -98,16 +109,3 @@ def test_tables_lie_beside_the_page(example_batch: Path) -> None:
     assert len(lines) == 16 * 8 + 1 + 1
     assert (folder / "counts.parquet").is_file()
     assert "truncated" in (folder / "not_counted.tsv").read_text(encoding="utf-8")
-
-
-def test_record_says_what_the_closing_lines_need(example_batch: Path, tmp_path: Path) -> None:
-    report = report_batch(
-        example_batch / "config" / "config.yaml",
-        results=example_batch / "results",
-        output=tmp_path,
-        directory=example_batch,
-    )
-    assert (report.draws, report.counted) == (8, 7)
-    assert [draw for draw, _ in report.not_counted] == ["P02-T3"]
-    assert report.page == tmp_path / "report.html"
-    assert report.page.is_file()

@@ -10,7 +10,9 @@ from example import FLOW_PANEL, PLANS, build_count
 from page_text import PageText, read_words
 
 from chc_gating.errors import ChcError, ConfigError
+from chc_gating.model.count import ExpectedWbc
 from chc_gating.model.flags import DRAW_FLAGS, EVENT_FLAGS
+from chc_gating.reporting.count_table import describe_wbc
 from chc_gating.reporting.draw_page import render_draw_page
 from chc_gating.reporting.evidence import Evidence
 from chc_gating.stages.evidence import read_evidence
@@ -60,9 +62,24 @@ def test_exposure_is_explained_step_by_step(pages: dict[str, str]) -> None:
 def test_implied_leukocytes_stand_beside_the_blood_count(pages: dict[str, str]) -> None:
     # 1,750,000 / 5.0925 mL = 343.6 per uL; 343.6 / 6200 = .055
     assert (
-        "The leukocytes counted imply 344 per uL of blood; the blood count says 6,200 (WBC), "
+        "The leukocytes counted imply 344 per uL of blood; the blood count says 6,200 "
+        "(leukocytes), "
         "a ratio of 0.055. They differ"
     ) in read_words(pages["P01-T1"])
+
+
+def test_a_blank_preparation_leaves_the_blood_count_unjudged() -> None:
+    rows = [row for row in build_count(PLANS[0]).rows if row.modality == "flow"]
+    said = describe_wbc(rows, ExpectedWbc(blanks=("preparation",)))
+    assert said == (
+        "The leukocytes counted imply 344 per uL of blood. It cannot be held beside the blood "
+        "count: preparation is blank in the draws sheet."
+    )
+
+
+def test_leukocytes_differ_only_where_the_rows_say_so() -> None:
+    bare = [row.model_copy(update={"flags": ""}) for row in build_count(PLANS[0]).rows]
+    assert "differ" not in describe_wbc(bare, ExpectedWbc(per_ul=6200, cells="leukocytes"))
 
 
 def test_missing_volume_names_the_column_and_gives_no_rate(pages: dict[str, str]) -> None:
