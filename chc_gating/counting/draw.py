@@ -165,6 +165,8 @@ def _summarise_member(member: Member, *, summed: bool) -> AcquisitionSummary:
         summed=summed,
         counts={} if failed else {p.name: p.events for p in result.phenotypes},
         nucleated_events=None if failed else result.nucleated_events,
+        phenotype_events=None if failed else result.phenotype_events,
+        candidate_flags={} if failed else result.candidate_flags,
         flow=result.flow,
         slide=result.slide,
     )

@@ -167,8 +167,8 @@ def _find_member_problem(result: AcquisitionResult, *, gates: Gates, min_events:
     events = result.phenotype_events or 0
     if events < min_events:
         return (
-            f"nothing measured: {events:,} events of population {gates.phenotype}, "
-            f"fewer than settings.min_events ({min_events:,})"
+            f"too few events to count: {events:,} of the {min_events:,} that settings.min_events "
+            f"asks for in population {gates.phenotype}"
         )
     return None
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from chc_gating.counting.blood_count import find_expected_wbc
+from chc_gating.counting.doubts import find_doubts
 from chc_gating.counting.exposure import UL_PER_ML
 from chc_gating.counting.exposure_mixture import find_effective_volume, mix_exposures
 from chc_gating.counting.groups import Group, exceeds_draw
@@ -109,6 +110,7 @@ def find_group_flags(sums: Sums) -> tuple[str, ...]:
     group = sums.group
     flags = [flag for exposure in sums.exposures for flag in exposure.flags]
     flags += [flag for member in group.summed for flag in member.result.draw_flags]
+    flags += find_doubts(group)
     conditions = {
         "acquisition_failed": bool(group.failed),
         "replicate_not_summed": any(member.apart for member in group.members),

@@ -9,7 +9,7 @@ from chc_gating.gating.file_channels import FileChannels
 from chc_gating.gating.plan import Axis, DensityPlan
 from chc_gating.gating.populations import gate_channels
 from chc_gating.model.expression import parse_expression
-from chc_gating.model.gates import Gates, PopulationGate
+from chc_gating.model.gates import ROOT, Gates, PopulationGate
 
 Pair = tuple[str, str, str, bool]
 """Population, two panel channels, and whether they are drawn uncompensated."""
@@ -22,7 +22,9 @@ def plan_densities(
 
     A gate is drawn over its parent: a rectangle's channels two by two, a single channel and the
     markers of a `when` against a scatter channel (on slides DNA). The phenotype population is
-    drawn with the leukocyte marker across and each epithelial marker up.
+    drawn with the leukocyte marker across and each epithelial marker up. Without cuts or without
+    populations a lab is still looking for them: all events are drawn in every pair that shows
+    where they could lie.
     """
     pairs: list[Pair] = []
     for name in order[1:]:
@@ -30,6 +32,8 @@ def plan_densities(
         raw = gate.scale == "raw"
         pairs += [(gate.parent, x, y, raw) for x, y in _gate_pairs(gate, file)]
     pairs += [(gates.phenotype, x, y, False) for x, y in _phenotype_pairs(file)]
+    if not gates.populations or not (gates.cuts or gates.markers):
+        pairs += [(ROOT, x, y, False) for x, y in _search_pairs(file)]
     present = [p for p in dict.fromkeys(pairs) if None not in (file.find(p[1]), file.find(p[2]))]
     return tuple(
         DensityPlan(name, _axis(x, raw=raw, file=file), _axis(y, raw=raw, file=file))
@@ -69,6 +73,26 @@ def _phenotype_pairs(file: FileChannels) -> Iterator[tuple[str, str]]:
         yield from ((leukocyte[0], up) for up in epithelial)
     else:
         yield from pairwise(epithelial)
+
+
+def _search_pairs(file: FileChannels) -> Iterator[tuple[str, str]]:
+    """Yield the pairs in which gates and cuts are found: scatter, DNA, then every marker."""
+    panel = file.panel
+    scatter = panel.channels_with_role("scatter")
+    heights = {name: name[:-2] + "-H" for name in scatter if name.upper().endswith("-A")}
+    yield from pairwise(name for name in scatter if not name.upper().endswith(("-H", "-W")))
+    yield from ((area, height) for area, height in heights.items() if height in scatter)
+    dna = panel.channels_with_role("dna")
+    for channel in dna if panel.modality == "flow" else ():
+        partner = _partner(channel, file)
+        if partner is not None:
+            yield channel, partner
+    across = [
+        panel.markers[name] for name in (*panel.markers_with_role("leukocyte"), *panel.markers)
+    ]
+    if panel.modality == "image":
+        across = [*dna, *across]
+    yield from ((across[0], up) for up in panel.markers.values() if up != across[0])
 
 
 def _axis(channel: str, *, raw: bool, file: FileChannels) -> Axis:

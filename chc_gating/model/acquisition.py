@@ -109,6 +109,7 @@ class SlideFacts(Record):
 class AcquisitionResult(Record):
     """populations.json: the whole numeric result of one FCS file or slide.
 
+    ``flags`` counts the events, ``candidate_flags`` the candidates that carry an event flag.
     ``repairs`` says what was wrong in the raw file and what was assumed, ``scaling`` how stored
     values became linear ones (masks, logarithms, gains, the time step), one line each.
     """
@@ -126,6 +127,7 @@ class AcquisitionResult(Record):
     populations: tuple[PopulationCount, ...] = ()
     phenotypes: tuple[PhenotypeCount, ...] = ()
     flags: Mapping[str, int] = {}
+    candidate_flags: Mapping[str, int] = {}
     draw_flags: tuple[str, ...] = ()
     nucleated_events: int | None = None
     phenotype_events: int | None = None

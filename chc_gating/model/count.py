@@ -62,6 +62,8 @@ class AcquisitionSummary(Record):
     ``steps`` says in words how the exposure came about, one factor a line; ``exposure_reason``
     says which column is missing where there is none. ``counts`` are its own events by phenotype;
     ``summed`` is false where they are not in the draw's rows: a failure, or a replicate.
+    ``phenotype_events`` are those that could have a phenotype; ``candidate_flags`` counts the
+    candidates that carry an event flag.
     """
 
     acquisition: str
@@ -76,6 +78,8 @@ class AcquisitionSummary(Record):
     summed: bool = True
     counts: Mapping[str, int] = {}
     nucleated_events: int | None = None
+    phenotype_events: int | None = None
+    candidate_flags: Mapping[str, int] = {}
     flow: FlowFacts | None = None
     slide: SlideFacts | None = None
 

@@ -43,6 +43,11 @@ DRAW_FLAGS: dict[str, str] = {
     "implied_wbc_differs": "leukocytes per volume differ from the blood count by a factor above 2",
     "unequal_losses": "leukocytes and hybrids may be lost unequally; no interval covers that",
     "saturated_candidates": "a candidate holds a saturated marker",
+    "candidates_not_rare": (
+        "more than 1 % of the cells are called CHC or CTC, which are expected at one in a million"
+    ),
+    "sensitive_to_cuts": "CHC or CTC change by more than half when all cuts move by 10 %",
+    "cells_touch": "more than half of the candidates touch a neighbour on the slide",
 }
 """Flags of a draw or an acquisition, with their meaning in words."""
 

@@ -21,7 +21,7 @@ from chc_gating.model.acquisition import (
     SlideFacts,
     TimeBin,
 )
-from chc_gating.model.flags import event_flag_names
+from chc_gating.model.flags import count_event_flags, event_flag_names
 from chc_gating.storage.densities import write_densities
 from chc_gating.storage.provenance import software_version
 from chc_gating.storage.records import write_record
@@ -86,6 +86,7 @@ def describe_result(result: GatingResult, origin: Origin, measured: Measured) ->
         populations=_describe_populations(result),
         phenotypes=_describe_phenotypes(result, measured) if has_cuts else (),
         flags=result.flag_counts,
+        candidate_flags=count_event_flags(result.candidates.flags),
         draw_flags=tuple(sorted(set(measured.draw_flags))),
         nucleated_events=result.nucleated_events,
         phenotype_events=result.phenotype_events,

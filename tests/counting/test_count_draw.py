@@ -197,12 +197,15 @@ def test_draw_is_not_counted_when_all_acquisitions_fail() -> None:
     assert {getattr(row, name) for row in counted.rows for name in NUMBERS} == {None}
 
 
-def test_too_few_events_are_nothing_measured_and_not_zero() -> None:
+def test_too_few_events_are_not_counted_and_not_zero() -> None:
     counted = count_case(
         [make_draw()], [(make_row(**FRACTIONS), make_result(phenotype_events=999))]
     )
     assert counted.status == "not_counted"
-    assert "nothing measured" in (counted.reason or "")
+    assert counted.reason == (
+        "A1: too few events to count: 999 of the 1,000 that settings.min_events asks for in "
+        "population all"
+    )
     assert find_row(counted).count is None
 
 

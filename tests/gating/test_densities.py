@@ -14,6 +14,17 @@ from chc_gating.model.panel import Panel, Transform
 from tests.gating.scenes import make_events, make_gates, make_plan, make_stream
 
 EVENTS = make_events(4000, seed=2)
+SLIDE_PANEL = Panel.model_validate(
+    {
+        "name": "slide",
+        "modality": "image",
+        "channels": {
+            "DAPI": {"role": "dna"},
+            "CD45": {"marker": "CD45", "role": "leukocyte"},
+            "CK": {"marker": "CK", "role": "epithelial"},
+        },
+    }
+)
 
 
 def test_every_gate_is_drawn_over_its_parent_and_the_markers_over_the_phenotype_population() -> (
@@ -28,6 +39,35 @@ def test_every_gate_is_drawn_over_its_parent_and_the_markers_over_the_phenotype_
         ("viable", "APC-A", "PE-A"),
         ("viable", "APC-A", "FITC-A"),
     ]
+
+
+def test_without_cuts_and_populations_all_events_are_drawn_in_every_pair_that_helps() -> None:
+    gates = make_gates(populations={}, phenotype="all", cuts={}, phenotypes={})
+    drawn = [(d.population, d.x.channel, d.y.channel) for d in make_plan(gates).densities]
+    assert drawn == [
+        ("all", "APC-A", "PE-A"),
+        ("all", "APC-A", "FITC-A"),
+        ("all", "FSC-A", "SSC-A"),
+        ("all", "FSC-A", "FSC-H"),
+        ("all", "APC-A", "BV421-A"),
+    ]
+
+
+def test_on_a_slide_without_cuts_every_marker_is_drawn_against_dna() -> None:
+    gates = make_gates(populations={}, phenotype="all", cuts={}, phenotypes={})
+    names = ("DAPI", "CD45", "CK")
+    plan = compile_gates(SLIDE_PANEL, gates, channels=names, labels=(None,) * 3, spillover=None)
+    drawn = [(d.population, d.x.channel, d.y.channel) for d in plan.densities]
+    assert drawn == [("all", "CD45", "CK"), ("all", "DAPI", "CD45"), ("all", "DAPI", "CK")]
+
+
+def test_a_dna_channel_of_a_tube_is_drawn_where_cuts_are_sought() -> None:
+    channels = {"SSC-A": {"role": "scatter"}, "V450-A": {"role": "dna"}}
+    panel = Panel.model_validate({"name": "p", "channels": channels})
+    gates = make_gates(populations={}, phenotype="all", cuts={}, phenotypes={})
+    names = ("SSC-A", "V450-A")
+    plan = compile_gates(panel, gates, channels=names, labels=(None,) * 2, spillover=None)
+    assert [(d.x.channel, d.y.channel) for d in plan.densities] == [("V450-A", "SSC-A")]
 
 
 def test_a_density_is_numpys_histogram_of_the_finite_events_of_its_population() -> None:
@@ -71,17 +111,6 @@ def test_every_stride_th_event_of_a_large_file_is_filled_in(
 
 
 def test_on_a_slide_edges_come_from_the_first_events() -> None:
-    panel = Panel.model_validate(
-        {
-            "name": "slide",
-            "modality": "image",
-            "channels": {
-                "DAPI": {"role": "dna"},
-                "CD45": {"marker": "CD45", "role": "leukocyte"},
-                "CK": {"marker": "CK", "role": "epithelial"},
-            },
-        }
-    )
     gates = make_gates(
         populations={"lit": {"rectangle": {"DAPI": [10, None]}}},
         phenotype="lit",
@@ -89,7 +118,7 @@ def test_on_a_slide_edges_come_from_the_first_events() -> None:
         phenotypes={"CHC": "CD45+ and CK+"},
     )
     names = ("DAPI", "CD45", "CK")
-    plan = compile_gates(panel, gates, channels=names, labels=(None,) * 3, spillover=None)
+    plan = compile_gates(SLIDE_PANEL, gates, channels=names, labels=(None,) * 3, spillover=None)
     cells = np.random.default_rng(0).gamma(2.0, 30.0, (2000, 3))
     stream = make_stream(
         cells, channels=names, labels=(None,) * 3, saturation=np.full(3, 65535.0), time_channel=None

@@ -1,0 +1,56 @@
+"""What makes a group's number hard to believe, whatever its interval."""
+
+from __future__ import annotations
+
+from chc_gating.counting.groups import Group
+from chc_gating.model.phenotypes import CANDIDATE_CLASSES
+
+RARE_SHARE = 0.01
+"""Share of the phenotype population above which candidates are no longer rare events; CHC and CTC
+are expected at one in a million, so this lies ten thousandfold above what a draw can hold."""
+SENSITIVE_SHARE = 0.5
+"""Part by which a count may change when all cuts move by 10 %."""
+SENSITIVE_EVENTS = 3
+"""Fewer events than these are no change that counting could tell from chance."""
+TOUCHING_SHARE = 0.5
+"""Share of a slide's candidates above which touching neighbours are the rule."""
+
+
+def find_doubts(group: Group) -> tuple[str, ...]:
+    """Return the flags of a counted group that bear on whether its number can be believed.
+
+    `candidates_not_rare`, `sensitive_to_cuts` and, on slides, `cells_touch`.
+    """
+    doubts = {
+        "candidates_not_rare": _are_not_rare(group),
+        "sensitive_to_cuts": any(_is_sensitive(group, name) for name in CANDIDATE_CLASSES),
+        "cells_touch": group.key.modality == "image" and _mostly_touch(group),
+    }
+    return tuple(name for name, holds in doubts.items() if holds)
+
+
+def _count_candidates(group: Group) -> int:
+    return sum(group.count_events(name) for name in CANDIDATE_CLASSES)
+
+
+def _are_not_rare(group: Group) -> bool:
+    events = sum(member.result.phenotype_events or 0 for member in group.summed)
+    return _count_candidates(group) > RARE_SHARE * events
+
+
+def _is_sensitive(group: Group, phenotype: str) -> bool:
+    found = [p for m in group.summed for p in m.result.phenotypes if p.name == phenotype]
+    count = sum(p.events for p in found)
+    for edge in ("low_cut", "high_cut"):
+        moved = [getattr(p, edge) for p in found]
+        if None in moved:
+            continue
+        change = abs(sum(moved) - count)
+        if change >= SENSITIVE_EVENTS and change > SENSITIVE_SHARE * count:
+            return True
+    return False
+
+
+def _mostly_touch(group: Group) -> bool:
+    touching = sum(m.result.candidate_flags.get("touches_neighbour", 0) for m in group.summed)
+    return touching > TOUCHING_SHARE * _count_candidates(group)
