@@ -23,8 +23,8 @@ def plan_densities(
     A gate is drawn over its parent: a rectangle's channels two by two, a single channel and the
     markers of a `when` against a scatter channel (on slides DNA). The phenotype population is
     drawn with the leukocyte marker across and each epithelial marker up. Without cuts or without
-    populations a lab is still looking for them: all events are drawn in every pair that shows
-    where they could lie.
+    populations a lab is still looking for them: all events are drawn in scatter and DNA, and the
+    phenotype population in every marker against the leukocyte marker (on slides DNA).
     """
     pairs: list[Pair] = []
     for name in order[1:]:
@@ -33,7 +33,10 @@ def plan_densities(
         pairs += [(gate.parent, x, y, raw) for x, y in _gate_pairs(gate, file)]
     pairs += [(gates.phenotype, x, y, False) for x, y in _phenotype_pairs(file)]
     if not gates.populations or not (gates.cuts or gates.markers):
-        pairs += [(ROOT, x, y, False) for x, y in _search_pairs(file)]
+        drawn = {(name, frozenset((x, y))) for name, x, y, _ in pairs}
+        search = [(ROOT, x, y, False) for x, y in _scatter_pairs(file)]
+        search += [(gates.phenotype, x, y, False) for x, y in _marker_pairs(file)]
+        pairs += [p for p in search if (p[0], frozenset(p[1:3])) not in drawn]
     present = [p for p in dict.fromkeys(pairs) if None not in (file.find(p[1]), file.find(p[2]))]
     return tuple(
         DensityPlan(name, _axis(x, raw=raw, file=file), _axis(y, raw=raw, file=file))
@@ -75,23 +78,26 @@ def _phenotype_pairs(file: FileChannels) -> Iterator[tuple[str, str]]:
         yield from pairwise(epithelial)
 
 
-def _search_pairs(file: FileChannels) -> Iterator[tuple[str, str]]:
-    """Yield the pairs in which gates and cuts are found: scatter, DNA, then every marker."""
+def _scatter_pairs(file: FileChannels) -> Iterator[tuple[str, str]]:
+    """Yield the pairs in which gates are found: scatter, areas against heights, DNA."""
     panel = file.panel
     scatter = panel.channels_with_role("scatter")
     heights = {name: name[:-2] + "-H" for name in scatter if name.upper().endswith("-A")}
     yield from pairwise(name for name in scatter if not name.upper().endswith(("-H", "-W")))
     yield from ((area, height) for area, height in heights.items() if height in scatter)
-    dna = panel.channels_with_role("dna")
-    for channel in dna if panel.modality == "flow" else ():
+    for channel in panel.channels_with_role("dna") if panel.modality == "flow" else ():
         partner = _partner(channel, file)
         if partner is not None:
             yield channel, partner
-    across = [
-        panel.markers[name] for name in (*panel.markers_with_role("leukocyte"), *panel.markers)
-    ]
+
+
+def _marker_pairs(file: FileChannels) -> Iterator[tuple[str, str]]:
+    """Yield the pairs in which cuts are found: every marker against leukocytes, or DNA."""
+    panel = file.panel
+    names = (*panel.markers_with_role("leukocyte"), *panel.markers)
+    across = [panel.markers[name] for name in names]
     if panel.modality == "image":
-        across = [*dna, *across]
+        across = [*panel.channels_with_role("dna"), *across]
     yield from ((across[0], up) for up in panel.markers.values() if up != across[0])
 
 

@@ -7,8 +7,14 @@ from dataclasses import dataclass
 
 from chc_gating.counting.uncounted import Uncounted, list_uncounted
 from chc_gating.model.count import CountRow, DrawCount
-from chc_gating.reporting.count_table import WHOLE_CLASSES, describe_limits, describe_scope
+from chc_gating.reporting.count_table import (
+    WHOLE_CLASSES,
+    describe_limits,
+    describe_scope,
+    gather_groups,
+)
 from chc_gating.reporting.distribution import COHORT_WORDS, draw_distribution
+from chc_gating.reporting.doubts import Doubt, GroupFacts, list_doubts
 from chc_gating.reporting.figures import Picture
 from chc_gating.reporting.forest import ForestMark, ForestScale, mark_row, scale_rows
 from chc_gating.reporting.numerals import format_amount, format_volume
@@ -51,6 +57,7 @@ class BatchLine:
     marks: tuple[ForestMark, ...]
     why_no_rate: str
     flags: tuple[str, ...]
+    doubts: tuple[Doubt, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -90,6 +97,7 @@ def render_batch_page(
             "partly": sum(_is_partly_counted(draw) for draw in draws),
             "without_volume": sum(_lacks_volume(draw) for draw in draws),
             "not_counted": list_not_counted(draws, links=links),
+            "doubted": sum(_is_doubted(draw) for draw in draws),
             "cohorts": _list_cohorts(draws, links, scale),
             "ticks": scale.list_ticks(),
             "distributions": _draw_distributions(whole),
@@ -105,6 +113,11 @@ def render_batch_page(
 
 def _is_partly_counted(draw: DrawCount) -> bool:
     return any(one.is_partial for one in list_uncounted(draw.rows))
+
+
+def _is_doubted(draw: DrawCount) -> bool:
+    counted = (g for g in gather_groups(draw) if any(r.count is not None for r in g.rows))
+    return any(list_doubts(group) for group in counted)
 
 
 def _lacks_volume(draw: DrawCount) -> bool:
@@ -125,7 +138,7 @@ def _explain(one: Uncounted, draw: DrawCount, *, links: Mapping[str, str]) -> No
         patient=draw.draw["patient"],
         what=what,
         reason=one.reason,
-        remedy=advise_remedy(one.reason),
+        remedy=advise_remedy(one.reason, draw.parameters.get("min_events")),
     )
 
 
@@ -153,33 +166,26 @@ def _cohort_order(cohort: str) -> tuple[int, str]:
     return (order.index(cohort) if cohort in order else len(order), cohort)
 
 
-def _group(draw: DrawCount) -> dict[tuple[str | None, ...], list[CountRow]]:
-    groups: dict[tuple[str | None, ...], list[CountRow]] = {}
-    for row in draw.rows:
-        groups.setdefault((row.modality, row.panel, row.gates, row.lot), []).append(row)
-    return groups
-
-
 def _list_lines(draw: DrawCount, links: Mapping[str, str], scale: ForestScale) -> list[BatchLine]:
     name = draw.draw["draw"]
-    groups = list(_group(draw).values())
+    groups = gather_groups(draw)
     if not groups:
         empty = BatchLine(
             name, links[name], draw.draw["collected_on"], "", "", "", False, (), (), "", draw.flags
         )
         return [empty]
-    return [_build_line(rows, draw, links[name], scale) for rows in groups]
+    return [_build_line(group, draw, links[name], scale) for group in groups]
 
 
-def _build_line(
-    rows: Sequence[CountRow], draw: DrawCount, link: str, scale: ForestScale
-) -> BatchLine:
+def _build_line(group: GroupFacts, draw: DrawCount, link: str, scale: ForestScale) -> BatchLine:
+    rows = group.rows
     first = rows[0]
     counted = [row for row in rows if row.status == "counted" and row.count is not None]
     whole = {row.phenotype: row for row in counted if row.phenotype in WHOLE_CLASSES}
     exposure = next((r.exposure_ml for r in counted if r.exposure_ml is not None), None)
     marks = (mark_row(whole.get(name), scale) for name in WHOLE_CLASSES)
     flags = {flag for row in rows for flag in split_flags(row.flags)}
+    doubts = list_doubts(group) if counted else ()
     return BatchLine(
         draw=draw.draw["draw"],
         link=link,
@@ -191,7 +197,8 @@ def _build_line(
         numbers=tuple(_describe_number(name, whole.get(name)) for name in WHOLE_CLASSES),
         marks=tuple(mark for mark in marks if mark is not None),
         why_no_rate=next((r.reason for r in counted if r.reason), "no volume of blood is known"),
-        flags=tuple(sorted(flags)),
+        flags=tuple(sorted(flags - {doubt.flag for doubt in doubts})),
+        doubts=doubts,
     )
 
 
@@ -205,7 +212,7 @@ def _describe_number(name: str, row: CountRow | None) -> tuple[str, str, str]:
         return name, "not defined by these gates", ""
     if row.per_7_5_ml is None:
         word = "event" if row.count == 1 else "events"
-        return name, f"{describe_count(row.count)} {word}", "none per 7.5 mL"
+        return name, f"{describe_count(row.count)} {word}", "no number per 7.5 mL"
     return name, format_amount(row.per_7_5_ml), describe_interval(row)
 
 

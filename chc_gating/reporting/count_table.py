@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from chc_gating.model.count import CountRow, DrawCount, ExpectedWbc
-from chc_gating.reporting.numerals import format_amount, format_count, format_volume
+from chc_gating.model.count import CountRow, DrawCount
+from chc_gating.reporting.doubts import Doubt, GroupFacts, list_doubts
+from chc_gating.reporting.evidence import Evidence
+from chc_gating.reporting.leukocytes import describe_wbc
+from chc_gating.reporting.numerals import format_amount, format_count, format_known, format_volume
 from chc_gating.reporting.sentences import (
     MODALITY_WORDS,
+    ZERO_UPPER95,
     Verdict,
-    describe_count,
     describe_exposure_source,
     describe_interval,
-    describe_per_million,
     describe_recovery,
     give_verdict,
     split_flags,
@@ -56,19 +58,41 @@ class CountGroup:
     wbc: str
     lacks_volume: bool
     flags: tuple[str, ...]
+    doubts: tuple[Doubt, ...]
+    zero_legend: str
 
 
-def group_rows(draw: DrawCount, *, min_donors: int) -> tuple[CountGroup, ...]:
-    """Return the draw's rows, grouped by what may be summed, in their order."""
+def group_rows(
+    draw: DrawCount, *, min_donors: int, evidence: Sequence[Evidence] = ()
+) -> tuple[CountGroup, ...]:
+    """Return the draw's rows, grouped by what may be summed, in their order.
+
+    evidence : what is known of the draw's acquisitions, where there is more than count.json.
+    """
+    return tuple(_build_group(group, min_donors) for group in gather_groups(draw, evidence))
+
+
+def gather_groups(draw: DrawCount, evidence: Sequence[Evidence] = ()) -> list[GroupFacts]:
+    """Return the draw's rows by what may be summed, each with its acquisitions."""
     groups: dict[tuple[str | None, ...], list[CountRow]] = {}
     for row in draw.rows:
         groups.setdefault((row.modality, row.panel, row.gates, row.lot), []).append(row)
-    return tuple(_build_group(rows, draw.expected_wbc, min_donors) for rows in groups.values())
+    found = []
+    for key, rows in groups.items():
+        summed = [
+            a
+            for a in draw.acquisitions
+            if a.summed
+            and key == tuple(a.row.get(k) for k in ("modality", "panel", "gates", "lot"))
+        ]
+        names = {a.acquisition for a in summed}
+        own = [e for e in evidence if e.acquisition in names]
+        found.append(GroupFacts(rows, draw.expected_wbc, summed, own))
+    return found
 
 
-def _build_group(
-    rows: Sequence[CountRow], expected: ExpectedWbc | None, min_donors: int
-) -> CountGroup:
+def _build_group(group: GroupFacts, min_donors: int) -> CountGroup:
+    rows = group.rows
     first = rows[0]
     counted = [row for row in rows if row.status == "counted" and row.count is not None]
     reason = next((row.reason for row in rows if row.reason), "") or ""
@@ -85,10 +109,24 @@ def _build_group(
         recovery=describe_recovery(counted) if any(r.per_7_5_ml is not None for r in rows) else "",
         recovery_known=any(row.recovery is not None for row in counted),
         limits=describe_limits(counted, min_donors=min_donors),
-        wbc=describe_wbc(counted, expected),
+        wbc=describe_wbc(counted, group.expected),
         lacks_volume=bool(counted) and all(row.exposure_ml is None for row in counted),
         flags=tuple(flags),
+        doubts=list_doubts(group) if counted else (),
+        zero_legend=_explain_zeros(counted),
     )
+
+
+def _explain_zeros(rows: Sequence[CountRow]) -> str:
+    """Return the bound of every zero of a table, once."""
+    if all(row.count for row in rows):
+        return ""
+    bound = f"A zero here means at most {format_amount(ZERO_UPPER95)} events"
+    nucleated = next((row.nucleated_cells for row in rows if row.nucleated_cells), None)
+    if nucleated is not None:
+        rate = format_amount(ZERO_UPPER95 / nucleated * 1e6)
+        bound += f", {rate} per million nucleated cells"
+    return f"{bound} (one-sided 95 %)."
 
 
 def describe_scope(row: CountRow) -> str:
@@ -113,16 +151,16 @@ def _build_table(rows: Sequence[CountRow]) -> tuple[TableRow, ...]:
         TableRow(
             name=row.phenotype or "",
             depth=_depth(row.phenotype or "", names),
-            count=describe_count(row.count),
+            count=format_count(row.count),
             with_undecided=(
                 format_count((row.count or 0) + possible) if row.phenotype in WHOLE_CLASSES else ""
             ),
             per_7_5_ml=format_amount(row.per_7_5_ml),
             interval=describe_interval(row),
-            per_million=describe_per_million(row),
+            per_million=format_amount(row.per_million_nucleated),
             low_cut=format_count(row.count_low_cut),
             high_cut=format_count(row.count_high_cut),
-            without_saturated=format_count(row.count_without_saturated),
+            without_saturated=format_known(row.count_without_saturated),
         )
         for row in rows
     )
@@ -175,33 +213,3 @@ def describe_limits(rows: Sequence[CountRow], *, min_donors: int) -> str:
         f"(limit of blank {format_count(row.lob_count)} at this exposure)."
         for row in called
     )
-
-
-def describe_wbc(rows: Sequence[CountRow], expected: ExpectedWbc | None) -> str:
-    """Return the leukocytes per uL that the exposure implies, beside the blood count's.
-
-    Whether the two differ is the rows' flag ``implied_wbc_differs``; it is not judged again.
-    """
-    implied = next((r.implied_wbc_per_ul for r in rows if r.implied_wbc_per_ul is not None), None)
-    if implied is None:
-        by_cbc = any(r.exposure_source == "nucleated_cells" for r in rows)
-        return "No implied count: the exposure itself comes from the blood count." if by_cbc else ""
-    said = f"The leukocytes counted imply {implied:,.0f} per uL of blood"
-    if expected is None or expected.per_ul is None:
-        return f"{said}. {_explain_missing_wbc(expected)}"
-    ratio = implied / expected.per_ul
-    shown = f"{ratio:.2f}" if ratio >= 0.1 else f"{ratio:.2g}"
-    text = (
-        f"{said}; the blood count says {expected.per_ul:,.0f} ({expected.cells}), "
-        f"a ratio of {shown}."
-    )
-    if not any("implied_wbc_differs" in split_flags(row.flags) for row in rows):
-        return text
-    return f"{text} They differ: the exposure, the losses in preparation or the gates explain it."
-
-
-def _explain_missing_wbc(expected: ExpectedWbc | None) -> str:
-    if expected is None or "wbc_per_ul" in expected.blanks:
-        return "The sheet gives no blood count to hold beside it."
-    blanks = " and ".join(expected.blanks)
-    return f"It cannot be held beside the blood count: {blanks} is blank in the draws sheet."

@@ -83,6 +83,7 @@ class Gallery:
     bar_um: float
     bar_percent: float
     edge_um: float
+    centre_percent: float
 
 
 def build_gallery(evidence: Evidence, *, shown: int = SHOWN_CROPS) -> Gallery | None:
@@ -110,6 +111,7 @@ def build_gallery(evidence: Evidence, *, shown: int = SHOWN_CROPS) -> Gallery | 
         bar_um=bar_um,
         bar_percent=100 * bar_um / edge_um,
         edge_um=edge_um,
+        centre_percent=find_centre(crops.pixels.shape[-1]),
     )
 
 
@@ -242,6 +244,19 @@ def _binning(side: int) -> int:
 def _shown_pixels(side: int) -> int:
     """Return the pixels of a crop's side that are shown: whole bins of it."""
     return side // _binning(side) * _binning(side)
+
+
+def find_centre(side: int) -> float:
+    """Return where the candidate's centre lies, in percent of the side that is shown.
+
+    A crop of ``side`` pixels holds the centroid in pixel ``side // 2``.
+
+    Examples
+    --------
+    >>> find_centre(64), find_centre(8)
+    (50.78125, 56.25)
+    """
+    return 100 * (side // 2 + 0.5) / _shown_pixels(side)
 
 
 def _shrink(pixels: NDArray[np.uint16]) -> NDArray[np.float64]:

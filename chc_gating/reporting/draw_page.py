@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from chc_gating.model.acquisition import AppliedSpillover, InputFile
+from chc_gating.model.acquisition import AppliedSpillover, ChannelQuality, InputFile
 from chc_gating.model.count import AcquisitionSummary, DrawCount
 from chc_gating.reporting.count_table import CountGroup, group_rows
 from chc_gating.reporting.crop_gallery import Gallery, build_gallery
 from chc_gating.reporting.evidence import Evidence
-from chc_gating.reporting.figures import Picture
+from chc_gating.reporting.figures import PHENOTYPE_COLOURS, Picture
 from chc_gating.reporting.gate_plots import draw_densities
 from chc_gating.reporting.hierarchy import HierarchyRow, list_hierarchy, list_plan
+from chc_gating.reporting.margins import MarginTable, choose_margins
 from chc_gating.reporting.page import render_page
 from chc_gating.reporting.sentences import (
     RESEARCH_USE,
+    ZERO_UPPER95,
     advise_remedy,
     describe_flag,
 )
@@ -82,6 +84,8 @@ class AcquisitionView:
     facts: tuple[tuple[str, str], ...]
     evidence: Evidence | None
     remedy: str
+    drawn: str
+    margins: MarginTable
     planned: tuple[tuple[str, str, str], ...]
     hierarchy: tuple[HierarchyRow, ...]
     gates: tuple[Picture, ...]
@@ -99,9 +103,9 @@ def render_draw_page(draw: DrawCount, evidence: Sequence[Evidence], *, min_donor
     A draw that was not counted gets the same page: what is known, why not, and what to do.
     """
     by_name = {e.acquisition: e for e in evidence}
-    groups = group_rows(draw, min_donors=min_donors)
+    groups = group_rows(draw, min_donors=min_donors, evidence=evidence)
     views = [
-        _view_acquisition(summary, by_name.get(summary.acquisition), index)
+        _view_acquisition(summary, by_name.get(summary.acquisition), index, draw)
         for index, summary in enumerate(draw.acquisitions)
     ]
     return render_page(
@@ -112,8 +116,9 @@ def render_draw_page(draw: DrawCount, evidence: Sequence[Evidence], *, min_donor
             "facts": pick_facts(draw.draw, DRAW_FACTS),
             "preanalytics": _list_preanalytics(draw),
             "acquisitions": views,
-            "flags": [(flag, describe_flag(flag)) for flag in _draw_flags(draw, groups)],
-            "remedy": advise_remedy(draw.reason),
+            "flags": [(flag, _describe(flag, groups)) for flag in _draw_flags(draw, groups)],
+            "remedy": advise_remedy(draw.reason, draw.parameters.get("min_events")),
+            "zero_upper95": ZERO_UPPER95,
             "inputs": _list_inputs(draw, evidence),
             "repairs": [(e.acquisition, e.result.repairs) for e in evidence if e.result.repairs],
             "config_hashes": sorted({row.config_hash for row in draw.rows}),
@@ -142,6 +147,31 @@ def _draw_flags(draw: DrawCount, groups: Sequence[CountGroup]) -> list[str]:
     return sorted(flags)
 
 
+def _describe(flag: str, groups: Sequence[CountGroup]) -> str:
+    """Return a flag in words; where a group has its size, with the size."""
+    sizes = dict.fromkeys(d.size for g in groups for d in g.doubts if d.flag == flag and d.size)
+    return f"{describe_flag(flag)} ({'; '.join(sizes)})" if sizes else describe_flag(flag)
+
+
+def _list_measured(evidence: Evidence) -> list[ChannelQuality]:
+    """Return the channels whose values are signals: time has no detector."""
+    times = evidence.result.panel.channels_with_role("time")
+    return [channel for channel in evidence.quality.channels if channel.channel not in times]
+
+
+def _describe_drawn(evidence: Evidence) -> str:
+    """Return which candidates figures draw; empty where there is none."""
+    candidates = evidence.candidates
+    if len(candidates) == 0:
+        return ""
+    if all(
+        len(candidates.drawn_rows_of(p)) == len(candidates.rows_of(p)) for p in PHENOTYPE_COLOURS
+    ):
+        return "every candidate, drawn"
+    words = " and ".join(candidates.describe_drawn(p) for p in PHENOTYPE_COLOURS)
+    return f"{words}, evenly spaced along the file, drawn"
+
+
 def _list_preanalytics(draw: DrawCount) -> list[tuple[str, str, str]]:
     """Return (where, column, value) of what the sheets say about the handling of the blood."""
     own = [("draw", *fact) for fact in pick_facts(draw.draw, PREANALYTIC_FACTS)]
@@ -164,7 +194,7 @@ def _list_inputs(draw: DrawCount, evidence: Sequence[Evidence]) -> list[InputFil
 
 
 def _view_acquisition(
-    summary: AcquisitionSummary, evidence: Evidence | None, index: int
+    summary: AcquisitionSummary, evidence: Evidence | None, index: int, draw: DrawCount
 ) -> AcquisitionView:
     anchor = f"a{index}"
     shown = evidence is not None and evidence.result.event_count is not None
@@ -175,7 +205,9 @@ def _view_acquisition(
         summary=summary,
         facts=pick_facts(summary.row, ACQUISITION_FACTS),
         evidence=evidence,
-        remedy=advise_remedy(summary.reason),
+        remedy=advise_remedy(summary.reason, draw.parameters.get("min_events")),
+        drawn=_describe_drawn(evidence) if evidence else "",
+        margins=choose_margins(_list_measured(evidence) if evidence else ()),
         planned=tuple(list_plan(evidence.result)) if evidence and not shown else (),
         hierarchy=tuple(list_hierarchy(evidence.result)) if evidence and shown else (),
         gates=tuple(draw_densities(evidence, identifier=anchor)) if evidence else (),

@@ -12,6 +12,9 @@ from chc_gating.model.acquisition import AcquisitionQuality, AcquisitionResult
 from chc_gating.model.density import Density
 from chc_gating.model.events import FloatArray
 
+DRAWN_CANDIDATES = 500
+"""Candidates of one phenotype drawn on a figure: more hide what lies below them."""
+
 
 @dataclass(frozen=True)
 class Candidates:
@@ -44,6 +47,20 @@ class Candidates:
         """Return the row indices of one phenotype, (k,)."""
         return np.flatnonzero(np.array(self.phenotype, dtype=object) == phenotype)
 
+    def drawn_rows_of(self, phenotype: str) -> NDArray[np.int64]:
+        """Return the rows of one phenotype that figures draw: all, or evenly spaced ones."""
+        rows = self.rows_of(phenotype)
+        if len(rows) <= DRAWN_CANDIDATES:
+            return rows
+        return rows[np.linspace(0, len(rows) - 1, DRAWN_CANDIDATES).round().astype(np.int64)]
+
+    def describe_drawn(self, phenotype: str) -> str:
+        """Return how many of how many of one phenotype figures draw."""
+        total = len(self.rows_of(phenotype))
+        if total <= DRAWN_CANDIDATES:
+            return f"{total:,} {phenotype}"
+        return f"{DRAWN_CANDIDATES:,} of {total:,} {phenotype}"
+
 
 @dataclass(frozen=True)
 class Crops:
@@ -63,8 +80,16 @@ class Crops:
 
 
 @dataclass(frozen=True)
+class CellPlaces:
+    """Centroids of a slide's n cells in pixels, (n,) float64 each."""
+
+    y_px: FloatArray
+    x_px: FloatArray
+
+
+@dataclass(frozen=True)
 class Evidence:
-    """All that the page shows of one acquisition."""
+    """All that the page shows of one acquisition; crops and cells only of a slide."""
 
     acquisition: str
     result: AcquisitionResult
@@ -72,3 +97,4 @@ class Evidence:
     densities: tuple[Density, ...]
     candidates: Candidates
     crops: Crops | None = None
+    cells: CellPlaces | None = None

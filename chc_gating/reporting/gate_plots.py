@@ -91,13 +91,13 @@ def _draw_counts(axes: Any, density: Density) -> None:
 
 def _draw_candidates(
     axes: Any, candidates: Candidates, density: Density, x: BinAxis, y: BinAxis
-) -> dict[str, int]:
+) -> dict[str, str]:
     values = candidates.compensated
     if density.x not in values or density.y not in values:
         return {}
-    drawn = {}
+    drawn: dict[str, str] = {}
     for phenotype, colour in PHENOTYPE_COLOURS.items():
-        rows = candidates.rows_of(phenotype)
+        rows = candidates.drawn_rows_of(phenotype)
         finite = np.isfinite(values[density.x][rows]) & np.isfinite(values[density.y][rows])
         rows = rows[finite]
         if len(rows) == 0:
@@ -114,7 +114,7 @@ def _draw_candidates(
             clip_on=False,
             rasterized=len(rows) > VECTOR_POINTS,
         )
-        drawn[phenotype] = len(rows)
+        drawn[phenotype] = candidates.describe_drawn(phenotype)
     return drawn
 
 
@@ -139,7 +139,7 @@ def _caption(
 ) -> str:
     parts = [*_caption_parts(density, gates, cuts)]
     if not placed:
-        parts.append("Candidates cannot be placed: their table names these channels otherwise")
+        parts.append("No candidate is drawn: candidates.parquet lacks one of these channels")
     return " ".join(f"{part}." for part in parts)
 
 
@@ -168,7 +168,7 @@ def _alt(
     y_name: str,
     gates: Sequence[str],
     cuts: Sequence[AppliedCut],
-    drawn: Mapping[str, int],
+    drawn: Mapping[str, str],
 ) -> str:
     parts = [f"Density of {population}, {y_name} against {x_name}"]
     if gates:
@@ -176,5 +176,5 @@ def _alt(
     if cuts:
         parts.append("with the cuts of " + ", ".join(cut.marker for cut in cuts))
     if drawn:
-        parts.append("with " + " and ".join(f"{n} {name}" for name, n in drawn.items()) + " on top")
+        parts.append("with " + " and ".join(drawn.values()) + " on top")
     return ", ".join(parts)

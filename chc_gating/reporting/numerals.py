@@ -30,6 +30,19 @@ def format_amount(value: float | None) -> str:
     return f"{value:.{1 - math.floor(math.log10(size))}f}"
 
 
+def format_rounded(value: float) -> str:
+    """Return a number that is known roughly: whole from 10 on, two significant digits below.
+
+    Examples
+    --------
+    >>> format_rounded(6400.0), format_rounded(43.6), format_rounded(3.44), format_rounded(0.0441)
+    ('6,400', '44', '3.4', '0.044')
+    """
+    if value == 0 or abs(value) >= 9.95:
+        return f"{value:,.0f}"
+    return f"{value:.{1 - math.floor(math.log10(abs(value)) + 1e-9)}f}"
+
+
 def format_volume(volume_ml: float | None) -> str:
     """Return a volume with three significant digits and its unit.
 
@@ -49,6 +62,11 @@ def format_volume(volume_ml: float | None) -> str:
 def format_count(value: float | None) -> str:
     """Return a count with thousands separated; None, not known, is a dash."""
     return NONE if value is None else f"{value:,.0f}"
+
+
+def format_known(value: int | None) -> str:
+    """Return a number of events, or that it is not known."""
+    return "not known" if value is None else format_count(value)
 
 
 def format_percent(value: float | None) -> str:

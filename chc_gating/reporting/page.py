@@ -35,7 +35,7 @@ def _environment() -> Environment:
         amount=numerals.format_amount,
         volume=numerals.format_volume,
         number=numerals.format_count,
-        bounded=sentences.describe_count,
+        known=numerals.format_known,
         percent=numerals.format_percent,
         size=numerals.format_size,
         flag_words=sentences.describe_flag,

@@ -112,14 +112,6 @@ def describe_count(count: int | None) -> str:
     return format_count(count)
 
 
-def describe_per_million(row: CountRow) -> str:
-    """Return the count per million nucleated cells; a zero with its upper bound."""
-    if row.count == 0 and row.nucleated_cells:
-        bound = ZERO_UPPER95 / row.nucleated_cells * 1e6
-        return f"0 (at most {format_amount(bound)})"
-    return format_amount(row.per_million_nucleated)
-
-
 def give_verdict(row: CountRow) -> Verdict:
     """Return the one sentence that a reader takes home from a row of CHC or CTC."""
     name = row.phenotype or "events"
@@ -159,24 +151,32 @@ def describe_recovery(rows: Sequence[CountRow]) -> str:
     return "Corrected for a recovery of " + ", ".join(f"{100 * r:.1f} %" for r in known) + "."
 
 
-def advise_remedy(reason: str | None) -> str:
-    """Return what to do about a draw that was not counted."""
+def advise_remedy(reason: str | None, min_events: object = None) -> str:
+    """Return what to do about a draw that was not counted.
+
+    min_events : the setting of this name that the draw was counted with, where it is known.
+    """
     text = (reason or "").lower()
     for words, remedy in _REMEDIES:
         if any(word in text for word in words):
-            return remedy
+            now = f" (now {min_events:,})" if isinstance(min_events, int) else ""
+            return remedy.replace("{now}", now)
     return "Correct what the reason names"
 
 
 _REMEDIES = (
     (
         ("no cuts",),
-        "Read the densities on the draw's page, write cuts into its gates file",
+        "Read the densities on the draw's page: a marker's cut lies in the valley between the dim "
+        "and the bright cloud, in the units of the axis, better still above nearly all events of "
+        "an unstained or FMO control. Write it into the gates file (cuts: {CD45: {fixed: 2000}} "
+        "with your own markers and values) beside the phenotypes",
     ),
     (
-        ("nothing measured", "fewer than", "min_events"),
+        ("too few events", "nothing measured", "min_events"),
         "Look at the gates over the densities on the draw's page: do they hold the cells? "
-        "If they do, acquire more; if not, correct the gates file",
+        "If not, correct the gates file. If they do, acquire more; for a sample that is small by "
+        "nature set settings: {min_events: ...} in config.yaml{now} to what you accept",
     ),
     (
         ("no such file",),

@@ -86,11 +86,11 @@ def _shade_unstable(axes: Any, bins: Sequence[TimeBin], trace: _Trace) -> None:
 
 def _draw_ticks(
     axes: Any, candidates: Candidates, bins: Sequence[TimeBin], trace: _Trace
-) -> dict[str, int]:
+) -> dict[str, str]:
     """Draw a tick per candidate above the trace, one row per phenotype."""
-    drawn = {}
+    drawn: dict[str, str] = {}
     for row, (phenotype, colour) in enumerate(PHENOTYPE_COLOURS.items()):
-        rows = candidates.rows_of(phenotype)
+        rows = candidates.drawn_rows_of(phenotype)
         if len(rows) == 0:
             continue
         positions = _place_events(candidates.event[rows], bins, trace)
@@ -104,7 +104,7 @@ def _draw_ticks(
             transform=axes.get_xaxis_transform(),
             rasterized=len(rows) > VECTOR_POINTS,
         )
-        drawn[phenotype] = len(rows)
+        drawn[phenotype] = candidates.describe_drawn(phenotype)
     return drawn
 
 
@@ -114,16 +114,13 @@ def _place_events(events: Any, bins: Sequence[TimeBin], trace: _Trace) -> FloatA
     return np.asarray(np.interp(events, first, trace.edges))
 
 
-def _caption(unstable: int, bins: Sequence[TimeBin], drawn: dict[str, int]) -> str:
+def _caption(unstable: int, bins: Sequence[TimeBin], drawn: dict[str, str]) -> str:
     shaded = (
         f"{unstable} of {len(bins)} bins are unstable (shaded)."
         if unstable
         else f"None of {len(bins)} bins is unstable."
     )
-    rows = [
-        f"{'upper' if name == 'CHC' else 'lower'} row {number:,} {name}"
-        for name, number in drawn.items()
-    ]
+    rows = [f"{'upper' if name == 'CHC' else 'lower'} row {words}" for name, words in drawn.items()]
     return f"{shaded} Ticks: {', '.join(rows)}." if rows else f"{shaded} No candidates."
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from chc_gating.errors import ChcError
 from chc_gating.model.acquisition import AcquisitionQuality, AcquisitionResult
-from chc_gating.reporting.evidence import Candidates, Crops, Evidence
+from chc_gating.reporting.evidence import Candidates, CellPlaces, Crops, Evidence
 from chc_gating.storage.densities import read_densities
 from chc_gating.storage.records import read_record
 from chc_gating.storage.tables import read_table
@@ -31,7 +31,14 @@ def read_evidence(folder: Path, *, acquisition: str) -> Evidence:
         densities=read_densities(folder / "densities.npz"),
         candidates=candidates,
         crops=read_crops(folder, candidates) if result.modality == "image" else None,
+        cells=read_cells(folder / "cells.parquet") if result.modality == "image" else None,
     )
+
+
+def read_cells(path: Path) -> CellPlaces:
+    """Return where the cells of cells.parquet lie."""
+    table = read_table(path)
+    return CellPlaces(_column(table, "centroid_y_px"), _column(table, "centroid_x_px"))
 
 
 def read_candidates(path: Path) -> Candidates:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from count_cases import count_case, find_row, make_draw, make_result, make_row
 
 from chc_gating.model.acquisition import AcquisitionResult
-from count_cases import count_case, find_row, make_draw, make_result, make_row
 
 FRACTIONS = {"fraction_stained": 0.8, "fraction_acquired": 0.875}
 

@@ -158,7 +158,13 @@ def test_gates_without_cuts_count_populations_and_no_classes() -> None:
     assert found.population_counts.tolist() == [3, 3]
     assert found.phenotype_events == 3
     assert found.class_names == ()
-    assert len(found.densities) == 3
+    assert [(d.population, d.x, d.y) for d in found.densities] == [
+        ("all", "SSC-A", "FSC-A"),
+        ("a", "APC-A", "PE-A"),
+        ("a", "APC-A", "FITC-A"),
+        ("all", "FSC-A", "FSC-H"),
+        ("a", "APC-A", "BV421-A"),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -264,8 +264,10 @@ def build_row(
     flags = ["not_corrected_for_recovery"] if factor else []
     if not slide:
         flags.append("exposure_upper_bound")
-    if factor and not slide:
-        flags.append("implied_wbc_differs")
+        # 1,750,000 leukocytes in 5 mL are 350 per uL, the sheet says 6,200
+        flags += ["implied_wbc_differs"] if factor else []
+    else:
+        flags.append("cells_touch")
     return CountRow(
         draw=plan.draw,
         patient=plan.patient,
@@ -395,6 +397,8 @@ def _summarise(plan: Plan, name: str, *, slide: bool) -> AcquisitionSummary:
         exposure_reason=None if exposure else "fractions lacks fraction_acquired",
         steps=steps if exposure else (),
         flags=() if slide else ("exposure_upper_bound",),
+        phenotype_events=50_000 if slide else 1_800_000,
+        candidate_flags={"touches_neighbour": 9} if slide else {},
     )
 
 
@@ -696,6 +700,20 @@ def _write_slide(folder: Path, classes: tuple[int, int], rng: np.random.Generato
     table = build_candidates(phenotypes, subs, list(range(1000, 1000 + number)), values, positions)
     write_table(folder / "candidates.parquet", table)
     write_crops(folder, values, rng)
+    write_cells(folder, rng.uniform(0, 4096, 30_000), rng.uniform(0, 6144, 30_000))
+
+
+def write_cells(folder: Path, y_px: np.ndarray, x_px: np.ndarray) -> None:
+    """Write cells.parquet as `chc gate-image` does, of leukocytes only."""
+    number = len(y_px)
+    columns = {
+        "id": np.arange(number),
+        "centroid_y_px": y_px,
+        "centroid_x_px": x_px,
+        "phenotype": pyarrow.array(["leukocyte"] * number, pyarrow.string()),
+        "flags": pyarrow.array([""] * number, pyarrow.string()),
+    }
+    write_table(folder / "cells.parquet", pyarrow.table(columns))
 
 
 def write_crops(folder: Path, values: dict[str, np.ndarray], rng: np.random.Generator) -> None:

@@ -70,6 +70,23 @@ def test_every_count_has_its_interval_and_every_zero_its_bound(pages: dict[str, 
     assert "5.09 mL 0 at most 4.4 0 at most 4.4" in words
 
 
+def test_what_speaks_against_a_number_stands_beside_it_with_its_size(
+    pages: dict[str, str],
+) -> None:
+    words = read_words(pages["batch"])
+    assert "implied wbc differs (18-fold less)" in words
+    # the six counted tubes with a volume, P02-T2 with its slide among them
+    assert "Of 6 draws something speaks against the numbers: see the flags in bold." in words
+    assert "cells touch (9 of 13)" in words
+
+
+def test_no_number_is_said_with_its_reason_and_is_no_zero(pages: dict[str, str]) -> None:
+    words = read_words(pages["batch"])
+    assert "1 event no number per 7.5 mL" in words
+    assert "none per 7.5 mL" not in words
+    assert "No number per 7.5 mL: no volume of blood: fractions lacks fraction_acquired" in words
+
+
 def test_links_lead_to_the_pages_of_the_draws(example_batch: Path) -> None:
     folder = example_batch / "results" / "batch"
     page = PageText((folder / "report.html").read_text(encoding="utf-8"))

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from example import FLOW_PANEL, PLANS, build_count
 from page_text import PageText, read_words
 
 from chc_gating.errors import ChcError, ConfigError
+from chc_gating.model.acquisition import ChannelQuality
 from chc_gating.model.count import ExpectedWbc
 from chc_gating.model.flags import DRAW_FLAGS, EVENT_FLAGS
-from chc_gating.reporting.count_table import describe_wbc
 from chc_gating.reporting.draw_page import render_draw_page
 from chc_gating.reporting.evidence import Evidence
+from chc_gating.reporting.leukocytes import describe_wbc
+from chc_gating.reporting.slide_map import draw_slide_map
 from chc_gating.stages.evidence import read_evidence
 from chc_gating.stages.report_draw import report_draw
 
@@ -38,7 +42,75 @@ def test_no_zero_of_chc_or_ctc_stands_without_its_bound(pages: dict[str, str]) -
     words = read_words(pages["P01-T2"])
     # 0 in 4.8 mL: 2.995732 * 7.5 / 4.8 = 4.68
     assert "0 CHC in 4.80 mL examined: 0 per 7.5 mL, at most 4.7 (one-sided" in words
-    assert "CHC circulating hybrid cell 0 (at most 3.0) 0 0 at most 4.7 0 (at most 1.7)" in words
+    assert "CHC circulating hybrid cell 0 0 0 at most 4.7 0" in words
+    # 2.995732 events; in 1.8 million nucleated cells 1.66 per million
+    assert (
+        "A zero here means at most 3.0 events, 1.7 per million nucleated cells (one-sided 95 %)."
+    ) in words
+    assert "A class with 0 events has a mean of at most 3.0 events (one-sided 95 %)." in words
+
+
+def test_what_speaks_against_a_number_stands_in_its_box(pages: dict[str, str]) -> None:
+    words = read_words(pages["P01-T1"])
+    box = (
+        words[: words.index("With undecided")]
+        if "With undecided" in words
+        else words[: words.index("How much blood")]
+    )
+    # 1,750,000 / 5.0925 mL = 343.6 per uL; 6200 / 343.6 = 18.04
+    assert (
+        "The leukocytes counted imply 344 per uL, the blood count says 6,200: 18-fold less. "
+        "The exposure or the gates are wrong, or cells were lost; do not use the number per "
+        "7.5 mL before this is explained."
+    ) in box
+    assert 'class="verdict doubtful"' in pages["P01-T1"]
+    # without a volume nothing speaks against the count of D02-T1
+    assert 'class="verdict doubtful"' not in pages["D02-T1"]
+    assert "by a factor above 2 (18-fold less) implied_wbc_differs" in words
+
+
+def test_margins_on_the_page_leave_out_time_and_what_a_slide_has_not(
+    example_batch: Path,
+) -> None:
+    evidence = _evidence(example_batch, "P01-T1-A")
+    channels = (
+        ChannelQuality(channel="Time", saturated=None, at_lower_margin=5, nonfinite=0),
+        ChannelQuality(channel="APC-A", saturated=None, at_lower_margin=None, nonfinite=2),
+    )
+    quality = evidence.quality.model_copy(update={"channels": channels})
+    page = render_draw_page(build_count(PLANS[0]), [replace(evidence, quality=quality)])
+    words = read_words(page)
+    assert "channel saturated not finite APC-A not known 2" in words
+    assert "Time not known" not in words
+
+
+def test_touching_candidates_are_in_the_box_of_the_slide(pages: dict[str, str]) -> None:
+    assert "9 of 13 candidates touch a neighbour" in read_words(pages["P02-T2"])
+
+
+def test_slide_without_candidates_shows_its_cells(example_batch: Path) -> None:
+    evidence = _evidence(example_batch, "P02-T2-S")
+    nobody = replace(
+        evidence.candidates,
+        phenotype=(),
+        centroid_y_px=np.empty(0),
+        centroid_x_px=np.empty(0),
+    )
+    picture = draw_slide_map(replace(evidence, candidates=nobody), identifier="s")
+    assert picture is not None
+    assert picture.caption.endswith("Grey: density of all cells. No candidates.")
+    assert "<image" in picture.svg
+    assert draw_slide_map(replace(evidence, candidates=nobody, cells=None), identifier="s") is None
+
+
+def test_crops_point_to_the_candidates_centre_and_say_so(pages: dict[str, str]) -> None:
+    # 64 pixels, the centroid in pixel 32: 32.5 / 64
+    assert pages["P02-T2"].count('style="--centre:50.78%"') == 13 * 5
+    words = read_words(pages["P02-T2"])
+    assert "the four ticks at its edges point to the candidate's centre" in words
+    assert "background-subtracted grey levels, so that a cell darker than" in words
+    assert "cell id 1000" in words
+    assert "A cell id is the index of its seed pixel" in words
 
 
 def test_undecided_events_are_added_beside_the_count(pages: dict[str, str]) -> None:
@@ -60,11 +132,10 @@ def test_exposure_is_explained_step_by_step(pages: dict[str, str]) -> None:
 
 
 def test_implied_leukocytes_stand_beside_the_blood_count(pages: dict[str, str]) -> None:
-    # 1,750,000 / 5.0925 mL = 343.6 per uL; 343.6 / 6200 = .055
+    # 1,750,000 / 5.0925 mL = 343.6 per uL; 6200 / 343.6 = 18.04
     assert (
         "The leukocytes counted imply 344 per uL of blood; the blood count says 6,200 "
-        "(leukocytes), "
-        "a ratio of 0.055. They differ"
+        "(leukocytes): 18-fold less. Recovery is not in the implied number"
     ) in read_words(pages["P01-T1"])
 
 
@@ -73,13 +144,9 @@ def test_a_blank_preparation_leaves_the_blood_count_unjudged() -> None:
     said = describe_wbc(rows, ExpectedWbc(blanks=("preparation",)))
     assert said == (
         "The leukocytes counted imply 344 per uL of blood. It cannot be held beside the blood "
-        "count: preparation is blank in the draws sheet."
+        "count: preparation is blank in the draws sheet. Recovery is not in the implied number; it "
+        "is in the numbers per 7.5 mL where it is known."
     )
-
-
-def test_leukocytes_differ_only_where_the_rows_say_so() -> None:
-    bare = [row.model_copy(update={"flags": ""}) for row in build_count(PLANS[0]).rows]
-    assert "differ" not in describe_wbc(bare, ExpectedWbc(per_ul=6200, cells="leukocytes"))
 
 
 def test_missing_volume_names_the_column_and_gives_no_rate(pages: dict[str, str]) -> None:

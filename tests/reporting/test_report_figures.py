@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from example import FLOW_GATES, FLOW_PANEL, PLANS, scale_edges
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chc_gating.model.acquisition import ChannelQuality
 from chc_gating.model.gates import PopulationGate, Ratio
 from chc_gating.reporting.crop_gallery import choose_contrasts, choose_rows, stretch
 from chc_gating.reporting.density_axis import BinAxis
@@ -19,6 +21,7 @@ from chc_gating.reporting.evidence import Candidates
 from chc_gating.reporting.forest import ForestScale
 from chc_gating.reporting.gate_plots import draw_densities
 from chc_gating.reporting.hierarchy import describe_gate, list_hierarchy
+from chc_gating.reporting.margins import MarginTable, choose_margins
 from chc_gating.reporting.time_trace import draw_time_trace
 from chc_gating.stages.evidence import read_evidence
 
@@ -110,6 +113,53 @@ def test_gates_are_drawn_over_their_parent_only(example_batch: Path) -> None:
     assert gated == ["all events", "intact"]
     assert all("12 CHC and 3 CTC on top" in p.alt for p in pictures)
     assert {n for n in FLOW_PANEL.channels if n in pictures[0].svg} == {"FSC-A", "SSC-A"}
+
+
+def test_figures_draw_at_most_500_candidates_of_a_phenotype_evenly_spaced() -> None:
+    many = _candidates(35_483, 12)
+    rows = many.drawn_rows_of("CHC")
+    assert (len(rows), rows[0], rows[-1]) == (500, 0, 35_482)
+    assert np.ptp(np.diff(rows)) <= 1
+    assert many.describe_drawn("CHC") == "500 of 35,483 CHC"
+    assert many.describe_drawn("CTC") == "12 CTC"
+    assert len(_candidates(500, 0).drawn_rows_of("CHC")) == 500
+
+
+def test_a_density_says_how_many_candidates_it_draws(example_batch: Path) -> None:
+    folder = example_batch / "results" / "acquisitions" / "P01-T1-A"
+    evidence = read_evidence(folder, acquisition="P01-T1-A")
+    channels = {"FSC-A": np.full(600, 1e5), "SSC-A": np.full(600, 1e5)}
+    many = replace(_candidates(600, 0), compensated=channels)
+    page = draw_densities(replace(evidence, candidates=many), identifier="x")
+    assert "500 of 600 CHC on top" in page[0].alt
+    assert "No candidate is drawn: candidates.parquet lacks" in page[3].caption
+
+
+def test_margins_are_shown_only_where_something_gathers() -> None:
+    def channel(name: str, *numbers: int | None) -> ChannelQuality:
+        saturated, low, nonfinite = numbers
+        return ChannelQuality(
+            channel=name, saturated=saturated, at_lower_margin=low, nonfinite=nonfinite
+        )
+
+    quiet = [channel("FSC-A", 0, 1, 0), channel("SSC-A", 0, 0, 0)]
+    assert choose_margins(quiet) == MarginTable(
+        (),
+        (
+            "No saturated and no non-finite value in any channel, and no more than one value at "
+            "the lower margin.",
+        ),
+    )
+    loud = [channel("PE-A", 0, 2, 0), channel("APC-A", 3, 1, 0), channel("CK", None, None, 1)]
+    table = choose_margins([*quiet, *loud])
+    assert [row.channel for row in table.rows] == ["PE-A", "APC-A", "CK"]
+    assert "in FSC-A, SSC-A" in table.sentences[0]
+    # unknown is not none
+    unknown = choose_margins([channel("DAPI", None, None, 0)])
+    assert unknown.sentences == ("Saturation is not known in DAPI.",)
+    # a slide has no lower margin
+    slide = choose_margins([channel("DAPI", 0, None, 0)])
+    assert slide.sentences == ("No saturated and no non-finite value in any channel.",)
 
 
 def test_time_trace_counts_unstable_bins_and_candidates(example_batch: Path) -> None:

@@ -8,9 +8,9 @@ from example import PLANS, Plan, build_row
 from chc_gating.model.flags import DRAW_FLAGS, EVENT_FLAGS
 from chc_gating.reporting.numerals import format_amount, format_percent, format_volume
 from chc_gating.reporting.sentences import (
+    advise_remedy,
     count_flags,
     describe_flag,
-    describe_per_million,
     describe_phenotype,
     give_verdict,
 )
@@ -39,11 +39,6 @@ def test_zero_without_a_volume_keeps_the_bound_of_its_count() -> None:
         "0 CTC among 1,800,000 nucleated cells (at most 3.0, one-sided 95 % upper bound); "
         "no number per 7.5 mL."
     )
-
-
-def test_zero_per_million_nucleated_has_its_bound() -> None:
-    # 2.995732 / 1.8 million = 1.66 per million
-    assert describe_per_million(build_row(FIRST, "CHC", 0)) == "0 (at most 1.7)"
 
 
 def test_not_counted_is_said_with_its_reason_and_without_a_number() -> None:
@@ -75,6 +70,18 @@ def test_every_known_flag_is_put_in_words() -> None:
 
 def test_an_unknown_flag_is_shown_as_it_is() -> None:
     assert describe_flag("of_a_later_version") == "of_a_later_version"
+
+
+def test_remedy_for_a_small_sample_names_the_setting_and_its_value() -> None:
+    reason = "A1: too few events to count: 240 of the 1,000 that settings.min_events asks for"
+    remedy = advise_remedy(reason, min_events=1000)
+    assert "settings: {min_events: ...} in config.yaml (now 1,000)" in remedy
+
+
+def test_remedy_for_no_cuts_says_where_a_cut_lies() -> None:
+    remedy = advise_remedy("no cuts: gates chc has no cuts")
+    assert "in the valley between the dim and the bright cloud" in remedy
+    assert "cuts: {CD45: {fixed: 2000}}" in remedy
 
 
 def test_flags_are_counted_once_a_draw_and_sorted_by_number() -> None:

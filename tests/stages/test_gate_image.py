@@ -80,6 +80,8 @@ def test_a_saturated_marker_is_flagged_and_left_out_of_the_clean_count(folder: P
     assert counts["CHC"] == (3, 2)
     assert counts["leukocyte"] == (1, 1)
     assert result.flags["saturated"] == 1
+    assert result.candidate_flags["saturated"] == 1
+    assert result.candidate_flags["touches_neighbour"] == 0
 
 
 def test_saturated_cells_of_every_channel_stand_in_the_quality(folder: Path) -> None:
