@@ -49,6 +49,14 @@ class Quadrant(Record):
     dividers: tuple[float, float]
     sides: tuple[Literal["low", "high"], Literal["low", "high"]]
 
+    @property
+    def bounds(self) -> dict[str, tuple[Bound, Bound]]:
+        """Its interval [low, high) per channel, as of a rectangle."""
+        return {
+            channel: (None, divider) if side == "low" else (divider, None)
+            for channel, divider, side in zip(self.of, self.dividers, self.sides, strict=True)
+        }
+
 
 class Singlets(Record):
     """A fitted line of area against height, with its band in robust standard deviations."""
@@ -73,7 +81,7 @@ class PopulationGate(Record):
     )
     polygon: Polygon | None = Field(
         default=None,
-        description="`{of: [A, B], vertices: [[a, b], ...]}`: inside by the winding number.",
+        description="`{of: [A, B], vertices: [[a, b], ...]}`: inside by the even-odd rule.",
     )
     ellipse: Ellipse | None = Field(
         default=None,
@@ -134,6 +142,18 @@ class PopulationGate(Record):
         return self
 
     @property
+    def channels(self) -> tuple[str, ...]:
+        """The panel's channels that the gate names itself; not those of an imported gate."""
+        if self.rectangle is not None:
+            return tuple(self.rectangle)
+        if self.margins is not None:
+            return self.margins
+        for shape in (self.ratio, self.polygon, self.ellipse, self.quadrant, self.singlets):
+            if shape is not None:
+                return tuple(shape.of)
+        return ()
+
+    @property
     def references(self) -> tuple[str, ...]:
         """The populations that a boolean gate looks at; none for other kinds."""
         if self.imported is not None:
@@ -144,6 +164,9 @@ class PopulationGate(Record):
 def _field(key: str) -> str:
     return f"{key}_" if key in ("and", "or", "not") else key
 
+
+SCALED_KINDS = ("rectangle", "polygon", "ellipse", "quadrant")
+"""The rules whose numbers may stand on the panel's scale."""
 
 RULE_KEYS = (
     "rectangle",
@@ -251,3 +274,8 @@ class Gates(Record):
     matrices: SkipJsonSchema[Mapping[str, ImportedMatrix]] = Field(
         default={}, description="Set by the reader of another program's file, never written."
     )
+
+    @property
+    def called(self) -> frozenset[str]:
+        """The markers that have a call: by a cut, or by populations that stand for it."""
+        return frozenset(self.cuts) | frozenset(self.markers)

@@ -21,7 +21,8 @@ class DimensionScale(Record):
 
     linear, log, asinh, logicle, hyperlog : Gating-ML 2.0, section 6, its T, W, M, A (top at 1).
     biexponential : FlowJo's, with t its top (`maxRange`), m its positive and a its additional
-    negative decades, ``width_basis`` its width (such as -10).
+    negative decades, ``width_basis`` its width (such as -10); positions from 0 to 4096, or to
+    ``high``.
     flowjo_linear : low and high are FlowJo's `minRange` and `maxRange`, put to 0 and 1.
     flowjo_log : log10(x / offset) / m with m decades, ``offset`` at 0.
     bound_low, bound_high : what a value below or above is set to (`boundMin`, `boundMax`).
@@ -98,7 +99,7 @@ class ImportedGate(Record):
     """One gate. Its numbers are those of the dimensions' scales.
 
     rectangle : ``bounds`` [low, high) per dimension, 1 to n; a quadrant is one, too.
-    polygon : 2 dimensions, ``vertices``; inside by the winding number.
+    polygon : 2 dimensions, ``vertices``; inside by the even-odd rule.
     ellipsoid : 2 to n dimensions, Mahalanobis distance squared at most ``distance_square``.
     and, or, not : over ``references``; no dimensions.
     complement : the parent's events that are not inside; an event whose value is not finite is

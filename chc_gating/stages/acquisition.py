@@ -121,6 +121,7 @@ def _describe_populations(result: GatingResult) -> tuple[PopulationCount, ...]:
                 events=events[name],
                 percent_of_parent=100.0 * events[name] / of_parent if of_parent else None,
                 invalid_events=invalid,
+                line=result.lines.get(name),
             )
         )
     return tuple(described)
@@ -140,12 +141,16 @@ def _describe_phenotypes(result: GatingResult, measured: Measured) -> tuple[Phen
         for name, n, low, high, clean in zip(
             result.class_names,
             result.class_counts.tolist(),
-            result.class_low_cut.tolist(),
-            result.class_high_cut.tolist(),
+            _list_or_none(result.class_low_cut, len(result.class_names)),
+            _list_or_none(result.class_high_cut, len(result.class_names)),
             result.class_without_saturated.tolist(),
             strict=True,
         )
     )
+
+
+def _list_or_none(counts: np.ndarray | None, size: int) -> list[int] | list[None]:
+    return [None] * size if counts is None else counts.tolist()
 
 
 def describe_quality(result: GatingResult, measured: Measured) -> AcquisitionQuality:

@@ -24,7 +24,11 @@ from chc_gating.stages.acquisition import (
     write_gated,
     write_not_counted,
 )
-from chc_gating.stages.spillover import describe_spillover, resolve_spillover
+from chc_gating.stages.spillover import (
+    describe_spillover,
+    find_file_spillover,
+    resolve_spillover,
+)
 from chc_gating.storage.atomic import replacing_files
 from chc_gating.storage.provenance import describe_input
 from chc_gating.storage.tables import write_table
@@ -125,5 +129,8 @@ def _compile(
         labels=fcs.markers,
         spillover=found,
         bead_population=bead_population,
+        file_spillover=find_file_spillover(
+            origin.gates, keywords=fcs.keywords, channels=fcs.channels, labels=fcs.markers
+        ),
     )
     return plan, found

@@ -110,7 +110,7 @@ def test_a_circle_of_parents_is_refused() -> None:
         "a": {"parent": "b", "when": "VIA-"},
         "b": {"parent": "a", "when": "VIA-"},
     }
-    assert "a, b are each other's parents" in refused(populations=populations, phenotype="a")
+    assert "populations a, b need each other" in refused(populations=populations, phenotype="a")
 
 
 def test_an_unknown_parent_is_refused() -> None:
