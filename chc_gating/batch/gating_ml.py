@@ -31,6 +31,7 @@ from chc_gating.model.imported_gates import (
 )
 
 _TRANSFORMS = "{http://www.isac-net.org/std/Gating-ML/v2.0/transformations}"
+_GATING = "{http://www.isac-net.org/std/Gating-ML/v2.0/gating}"
 _KINDS = {
     "LinearTransform": "linear",
     "LogTransform": "log",
@@ -54,7 +55,7 @@ def read_gating_ml(
     file = shown or str(path)
     data, root = read_safe_xml(path, shown=shown)
     try:
-        _refuse_inverted(root)
+        _refuse_unread(root)
         strategy = _parse(data)
         bounds = dict(_find_bounds(root))
         populations = dict(_Reader(strategy, bounds).populations())
@@ -86,7 +87,15 @@ def _parse(data: bytes) -> Any:
         raise _GatingMlError(f"is not Gating-ML 2.0 as FlowKit reads it ({words})") from None
 
 
-def _refuse_inverted(root: ElementTree.Element) -> None:
+def _refuse_unread(root: ElementTree.Element) -> None:
+    """Refuse what the standard allows and FlowKit passes over in silence."""
+    for kind in ("and", "or", "not"):
+        for operation in root.iter(f"{_GATING}{kind}"):
+            for operand in operation:
+                if operand.tag != f"{_GATING}gateReference":
+                    raise _GatingMlError("a boolean gate holds a gate; refer to it instead")
+                if operand.get(f"{_GATING}use-as-complement") == "1":
+                    raise _GatingMlError("use-as-complement is 1; write true")
     for matrix in root.iter(f"{_TRANSFORMS}spectrumMatrix"):
         if matrix.get(f"{_TRANSFORMS}matrix-inverted-already", "false") in ("true", "1"):
             name = matrix.get(f"{_TRANSFORMS}id")

@@ -90,7 +90,9 @@ def fit_line(area: FloatArray, height: FloatArray, *, band: float) -> FittedLine
     """
     with np.errstate(all="ignore"):
         used = np.isfinite(area) & np.isfinite(height) & (area > 0) & (height > 0)
-    area, height = area[used], height[used]
+    # In one order, so that sums round alike whatever the order of events.
+    order = np.lexsort((area[used], height[used]))
+    area, height = area[used][order], height[used][order]
     if len(area) < FEWEST_EVENTS:
         return None
     line = np.array([0.0, np.median(area / height)])

@@ -26,9 +26,7 @@ def find_inside_polygon(points, vertices):  # type: ignore[no-untyped-def]
             w = v + 1 if v + 1 < last else 0
             bx, by = vertices[w, 0], vertices[w, 1]
             side = (bx - ax) * (y - ay) - (x - ax) * (by - ay)
-            if ay <= y < by and side > 0:
-                crossings += 1
-            elif by <= y < ay and side < 0:
+            if (ay <= y < by and side > 0) or (by <= y < ay and side < 0):
                 crossings += 1
         inside[i] = crossings % 2 == 1
     return inside

@@ -17,6 +17,7 @@ ROOT = "all"
 MAX_POPULATIONS = 63
 """As many as a gate plan holds: one bit each in 64, beside the bit of all events."""
 _UNBUILT = "Not built in this version."
+WRITTEN_BY_NOBODY = "Set by the reader of another program's file, never written."
 
 
 class Ratio(Record):
@@ -117,7 +118,7 @@ class PopulationGate(Record):
         "decide (a value is not finite) is not among them.",
     )
     imported: SkipJsonSchema[ImportedGate | None] = Field(
-        default=None, description="Set by the reader of another program's file, never written."
+        default=None, description=WRITTEN_BY_NOBODY
     )
     scale: Scale = Field(
         default="compensated",
@@ -268,11 +269,11 @@ class Gates(Record):
     group: str | None = Field(default=None, description=_UNBUILT)
     markers: Mapping[MarkerName, MarkerPopulations] = Field(
         default={},
-        description="With `file`: `{CD45: {positive: POP, negative: POP}}`, populations that "
-        "stand for a marker's calls instead of a cut.",
+        description="`{CD45: {positive: POP, negative: POP}}`: populations that stand for a "
+        "marker's calls instead of a cut. In neither or both: indeterminate.",
     )
     matrices: SkipJsonSchema[Mapping[str, ImportedMatrix]] = Field(
-        default={}, description="Set by the reader of another program's file, never written."
+        default={}, description=WRITTEN_BY_NOBODY
     )
 
     @property

@@ -115,6 +115,11 @@ def resolve_spillover(
             f"panel {panel.name} takes its spillover from {panel.spillover}; run chc spillover "
             "on it and give the result with --spillover"
         )
+    return read_spillover(table)
+
+
+def read_spillover(table: Path) -> Spillover:
+    """Return the spillover of a spillover.json."""
     applied = read_record(table, SpilloverResult).spillover
     return Spillover(
         channels=applied.channels, matrix=np.array(applied.matrix), source=applied.source
