@@ -391,7 +391,11 @@ def compare_command(
         raise typer.Exit(EXIT_MACHINE_OR_BUG)
 
 
-export_app = typer.Typer(no_args_is_help=True, help="Write gates and results for other programs.")
+export_app = typer.Typer(
+    no_args_is_help=True,
+    help="Write gates for other programs.",
+    epilog="Example: chc export gating-ml chc.yaml --panel chc4.yaml --output chc.xml",
+)
 app.add_typer(export_app, name="export")
 
 

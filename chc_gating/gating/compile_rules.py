@@ -77,7 +77,8 @@ def compile_shape(name: str, gate: PopulationGate, context: RuleContext) -> Rule
         return SingletRule(area, height, gate.singlets.band)
     if gate.margins is not None:
         indices = [context.file.index(channel) for channel in gate.margins]
-        return MarginRule(tuple(LinearValue(np.array([i]), np.ones(1)) for i in indices))
+        values = tuple(LinearValue(np.array([i]), np.ones(1)) for i in indices)
+        return MarginRule(values, gate.margins)
     references = [
         GateReference(population=n, complement=gate.not_ is not None) for n in gate.references
     ]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from chc_gating.errors import ChcError
+from chc_gating.errors import ChcError, RawFileError
 from chc_gating.gating.dimensions import GateAxis, LinearValue, read_axes
 from chc_gating.kernels.gate import BAD, IN, OUT
 from chc_gating.kernels.plan_arrays import IntArray
@@ -96,12 +96,22 @@ class MarginRule:
     """Events at or below 0, or at or above the detector's maximum, in any channel leave."""
 
     values: tuple[LinearValue, ...]
+    names: tuple[str, ...]
     top: FloatArray | None = None
 
     def bind(self, factor: FloatArray, saturation: FloatArray) -> MarginRule:
-        """Return the rule for a stream's factors and maxima (m,)."""
+        """Return the rule for a stream's factors and maxima (m,).
+
+        Raises RawFileError where the maximum of a channel is not known.
+        """
         top = np.array([saturation[int(value.detectors[0])] for value in self.values])
-        return MarginRule(tuple(value.bind(factor) for value in self.values), top)
+        unknown = [name for name, t in zip(self.names, top, strict=True) if not np.isfinite(t)]
+        if unknown:
+            raise RawFileError(
+                f"a margins gate needs the maximum of {', '.join(unknown)}, which the file does "
+                "not say ($PnR); leave the channel out of margins"
+            )
+        return replace(self, values=tuple(v.bind(factor) for v in self.values), top=top)
 
     def decide(self, stored: StoredBatch, rows: IntArray) -> Verdicts:
         """Return a verdict (k,) on some events."""

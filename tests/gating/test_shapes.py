@@ -122,6 +122,20 @@ def test_events_at_a_margin_leave() -> None:
     assert found.population_invalid.tolist() == [0, 1]
 
 
+def test_a_margin_that_the_file_does_not_say_is_a_fault_of_the_file() -> None:
+    events = at(FSC_A=[1.0, 2.0])
+    plan = compile_gates(
+        NO_SPILL,
+        make({"a": {"margins": ["FSC-A"]}}),
+        channels=CHANNELS,
+        labels=LABELS,
+        spillover=None,
+    )
+    stream = make_stream(events, saturation=np.full(len(CHANNELS), np.inf))
+    with pytest.raises(RawFileError, match="needs the maximum of FSC-A"):
+        run_plan(stream, plan)
+
+
 def test_not_excludes_what_any_gate_on_the_way_could_not_decide() -> None:
     populations = {
         "wide": {"rectangle": {"FSC-A": [50, None]}},
