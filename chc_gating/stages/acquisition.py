@@ -23,7 +23,7 @@ from chc_gating.model.acquisition import (
 )
 from chc_gating.model.flags import event_flag_names
 from chc_gating.storage.densities import write_densities
-from chc_gating.storage.provenance import software_version
+from chc_gating.storage.provenance import describe_input, software_version
 from chc_gating.storage.records import write_record
 from chc_gating.storage.tables import write_table
 
@@ -68,6 +68,11 @@ class Measured:
     time_bins: Sequence[TimeBin] = ()
     notes: Sequence[str] = ()
     draw_flags: Sequence[str] = ()
+
+
+def describe_source(path: Path, gates: Gates) -> tuple[InputFile, ...]:
+    """Return the other program's file that holds the populations of the gates file at ``path``."""
+    return () if gates.file is None else (describe_input("gates_source", path.parent / gates.file),)
 
 
 def describe_result(result: GatingResult, origin: Origin, measured: Measured) -> AcquisitionResult:

@@ -21,6 +21,7 @@ from chc_gating.stages.acquisition import (
     Measured,
     Origin,
     candidates_table,
+    describe_source,
     write_gated,
     write_not_counted,
 )
@@ -52,13 +53,15 @@ def gate_flow(
     unless ``record_faults`` makes that a result (``status: not_counted``).
     """
     the_panel = load_panel(panel)
+    the_gates = load_gates(gates, panel=the_panel)
     origin = Origin(
         panel=the_panel,
-        gates=load_gates(gates, panel=the_panel),
+        gates=the_gates,
         inputs=(
             describe_input("raw", file, fingerprint=fingerprint),
             describe_input("panel", panel),
             describe_input("gates", gates),
+            *describe_source(gates, the_gates),
             *([describe_input("spillover", spillover)] if spillover else []),
         ),
         parameters={"bead_population": bead_population},

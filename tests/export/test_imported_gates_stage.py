@@ -78,6 +78,7 @@ def test_calls_by_populations_of_a_document_are_those_of_the_cuts(folder: Path) 
         *("--output", str(folder / "chc.xml")),
     )
     ours, theirs = gate(folder, "chc.yaml"), gate(folder, "imported.yaml")
+    assert [file.role for file in theirs.inputs] == ["raw", "panel", "gates", "gates_source"]
     assert ours.event_count == theirs.event_count == 5000
     counts = {p.name: p.events for p in ours.phenotypes}
     assert counts["CHC"] > 0
