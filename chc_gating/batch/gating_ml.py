@@ -161,7 +161,8 @@ class _Reader:
                     yield str(name), PopulationGate(parent=parent, imported=made)
             except ValidationError as error:
                 detail = error.errors()[0]
-                raise _GatingMlError(f"gate {name}: {detail['msg']}") from None
+                words = detail["msg"].removeprefix("Value error, ")
+                raise _GatingMlError(f"gate {name}: {words}") from None
 
     def _is_quadrant(self, name: str, path: tuple[str, ...]) -> bool:
         owner = path[-1]
@@ -194,7 +195,11 @@ class _Reader:
         if kind == "RectangleGate":
             # FlowKit leaves the bound of a ratio that has none unset.
             bounds = tuple(
-                (getattr(d, "min", None), getattr(d, "max", None)) for d in gate.dimensions
+                (
+                    _unless(getattr(d, "min", None), -np.inf),
+                    _unless(getattr(d, "max", None), np.inf),
+                )
+                for d in gate.dimensions
             )
             return ImportedGate(**common, bounds=bounds)
         if kind == "PolygonGate":
@@ -274,6 +279,11 @@ class _Reader:
         if reference not in self.strategy.transformations:
             raise _GatingMlError(f"transformation {reference} is not defined, or of no known kind")
         return self.strategy.transformations[reference]
+
+
+def _unless(bound: float | None, none: float) -> float | None:
+    """Return a bound, None for the infinity that bounds nothing."""
+    return None if bound == none else bound
 
 
 def _convert_matrix(name: str, matrix: Any) -> ImportedMatrix:

@@ -49,6 +49,21 @@ class DimensionScale(Record):
     bound_low: float | None = None
     bound_high: float | None = None
 
+    @model_validator(mode="after")
+    def _has_room(self) -> DimensionScale:
+        if self.t <= 0 or self.m <= 0:
+            raise ValueError(f"scale {self.kind}: T and M must be above 0")
+        if self.kind == "linear" and self.t + self.a <= 0:
+            raise ValueError("scale linear: T + A must be above 0")
+        if self.kind in ("logicle", "hyperlog") and not (
+            0 <= 2 * self.w <= self.m and -self.w <= self.a <= self.m - 2 * self.w
+        ):
+            raise ValueError(
+                f"scale {self.kind}: W = {self.w:g} may be from 0 to M / 2, "
+                f"A = {self.a:g} from -W to M - 2 W, with M = {self.m:g}"
+            )
+        return self
+
 
 class FRatio(Record):
     """Gating-ML's ratio: a (x - b) / (y - c), x and y the two channels of ``of``."""

@@ -69,6 +69,13 @@ def test_a_scale_keeps_its_parameters_and_its_bounds(tmp_path: Path) -> None:
     )
 
 
+def test_an_infinite_bound_bounds_nothing(tmp_path: Path) -> None:
+    path = write(tmp_path, rectangle("a", 'gating:max="INF"'))
+    imported = load_gates(path).populations["a"].imported
+    assert imported is not None
+    assert imported.bounds == ((5.0, None),)
+
+
 LAUGHS = """<?xml version="1.0"?>
 <!DOCTYPE lolz [
  <!ENTITY lol "lol">
@@ -102,6 +109,7 @@ def test_a_document_type_is_refused_before_its_entities_are_read(
     assert "\n" not in str(refused.value)
 
 
+LOGICLE = 'logicle transforms:T="1000" transforms:W="3" transforms:M="4" transforms:A="0"'
 WRONG = {
     "not XML": ("<gating:RectangleGate", "is not XML"),
     "no Gating-ML": ("<gating:Strange/>", "is not Gating-ML 2.0"),
@@ -115,6 +123,11 @@ WRONG = {
         "use-as-complement is 1",
     ),
     "gate in a gate": (boolean("n", rectangle("z")), "a boolean gate holds a gate"),
+    "scale too wide": (
+        LINEAR.replace('flin transforms:T="1000" transforms:A="5"', LOGICLE)
+        + rectangle("a", 'gating:transformation-ref="Lin"'),
+        "gate a: scale logicle: W = 3 may be from 0",
+    ),
     "matrix missing": (
         rectangle("a").replace('"uncompensated"', '"Spill"'),
         "matrix Spill is not defined",
