@@ -201,7 +201,7 @@ def check_overlaps(gates: Gates, panel: Panel | None) -> Iterator[Finding]:
             return
         for marker in rule.markers:
             if (panel is not None and marker not in panel.markers) or (
-                gates.cuts and marker not in gates.cuts
+                gates.called and marker not in gates.called
             ):
                 return
     try:
