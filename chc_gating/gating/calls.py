@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from chc_gating.gating.decide import add_population_states, apply_boolean, decide_events
 from chc_gating.kernels.gate import (
     add_states,
     apply_classes,
@@ -18,7 +19,7 @@ from chc_gating.kernels.gate import (
     narrow_by_value,
     start_gate,
 )
-from chc_gating.kernels.plan_arrays import NONE, RATIO, WHEN, PlanArrays
+from chc_gating.kernels.plan_arrays import BOOLEAN, NONE, RATIO, RULE, WHEN, PlanArrays
 from chc_gating.model.events import StoredBatch
 from chc_gating.model.flags import event_flag_bit
 
@@ -59,6 +60,9 @@ def call_events(stored: StoredBatch, plan: PlanArrays) -> Calls:
 
 def _apply_gate(stored: StoredBatch, p: int, plan: PlanArrays, calls: Calls) -> None:
     parent = int(plan.gate_parent[p])
+    if plan.gate_kind[p] == BOOLEAN:
+        apply_boolean(p, parent, plan.rules[p], calls.mask, calls.invalid)
+        return
     if plan.gate_kind[p] != WHEN:
         verdicts = np.empty(len(stored), dtype=np.uint8)
         start_gate(calls.mask, parent, verdicts)
@@ -71,7 +75,10 @@ def _apply_gate(stored: StoredBatch, p: int, plan: PlanArrays, calls: Calls) -> 
 
 
 def _narrow(stored: StoredBatch, p: int, plan: PlanArrays, verdicts: NDArray[np.uint8]) -> None:
-    """Apply the sides of a rectangle, or a ratio, to events that are in the parent."""
+    """Apply the sides of a rectangle, a ratio, or a rule to events that are in the parent."""
+    if plan.gate_kind[p] == RULE:
+        decide_events(stored, plan.rules[p], verdicts)
+        return
     place = slice(plan.gate_first[p], plan.gate_first[p + 1])
     values, bounds = plan.side_value[place], plan.side_bounds[place]
     if plan.gate_kind[p] == RATIO:
@@ -89,6 +96,10 @@ def _read_states(
     codes = np.zeros((len(stored), 3), dtype=np.uint16)
     markers, table = plan.table(w)
     for j, k in enumerate(markers):
+        if plan.marker_population[k, 0] != NONE:
+            places = plan.marker_population[k], plan.marker_chain[k]
+            add_population_states(*places, 2 * j, calls.mask, calls.invalid, codes)
+            continue
         terms = plan.terms(plan.marker_channel[k])
         cuts = plan.cuts[:, k]
         add_states(stored, population, *terms, cuts, 2 * j, calls.mask, codes)

@@ -45,6 +45,8 @@ class GatePlan:
     population_names, population_parents : P, parents first; the first is all events.
     phenotypes : None where the gates name no phenotypes or no cuts.
     nucleated : the population that counts as nucleated, None where that is not known.
+    sensitive : whether moving the cuts moves every call; not where populations of another
+    program's file stand for calls.
     arrays : the plan as kernels read it, for channels of factor 1 that never saturate.
     """
 
@@ -58,6 +60,7 @@ class GatePlan:
     bead: str | None
     cuts: tuple[AppliedCut, ...]
     densities: tuple[DensityPlan, ...]
+    sensitive: bool
     arrays: PlanArrays
 
     def bind(self, stream: EventStream) -> PlanArrays:
@@ -71,7 +74,12 @@ class GatePlan:
         weight = self.arrays.term_weight * factor[self.arrays.term_detector]
         saturation = np.array(stream.saturation, dtype=np.float64)
         return freeze(
-            self.arrays._replace(term_weight=weight, factor=factor, saturation=saturation)
+            self.arrays._replace(
+                term_weight=weight,
+                factor=factor,
+                saturation=saturation,
+                rules=tuple(r and r.bind(factor, saturation) for r in self.arrays.rules),
+            )
         )
 
 

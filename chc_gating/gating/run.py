@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from chc_gating.gating.calls import Calls
 from chc_gating.gating.density_edges import BINS, Edges, edge_axes
+from chc_gating.gating.fit_lines import fit_lines
 from chc_gating.gating.plan import GatePlan
 from chc_gating.gating.result import GatingResult
 from chc_gating.gating.summary import Kept, Times, summarize
@@ -42,10 +43,10 @@ def run_plan(
     threads : batches are gated in so many threads. keep_events : also keep what every event is,
     14 bytes each. Neither threads nor ``batch_events`` changes any number.
 
-    Raises ValueError where the stream does not fit the plan, or yields other than ``event_count``
-    events.
+    Raises RawFileError where a singlets gate finds too few events to fit its line; ValueError where
+    the stream does not fit the plan, or yields other than ``event_count`` events.
     """
-    arrays = plan.bind(stream)
+    arrays = fit_lines(stream, plan.bind(stream), names=plan.population_names)
     bin_first = bin_events(stream.event_count)
     scales = _edge_densities(plan, stream, arrays)
     edges = np.array([edge for _, edge in scales]).reshape(-1, BINS + 1)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from chc_gating.gating.calls import Calls
 from chc_gating.gating.density_edges import Edges
 from chc_gating.gating.result import CandidateTable, GatingResult
+from chc_gating.gating.rules import SingletRule
 from chc_gating.gating.worker import CandidateRows, Margins, Tally, Task, Worker
 from chc_gating.kernels.plan_arrays import HIGH_CUT, LOW_CUT, NOMINAL
 from chc_gating.model.density import Density
@@ -96,8 +97,8 @@ def summarize(
         population_invalid=tally.invalid.sum(axis=0),
         class_names=() if plan.phenotypes is None else plan.phenotypes.rows,
         class_counts=counts[NOMINAL],
-        class_low_cut=counts[LOW_CUT],
-        class_high_cut=counts[HIGH_CUT],
+        class_low_cut=counts[LOW_CUT] if plan.sensitive else None,
+        class_high_cut=counts[HIGH_CUT] if plan.sensitive else None,
         class_without_saturated=tally.clean.sum(axis=0) @ rows,
         flag_counts=_count_flags(tally, task),
         bin_first_event=task.bin_first[:-1],
@@ -122,6 +123,11 @@ def summarize(
         channel_nonfinite=margins.nonfinite,
         candidates=_build_candidates(task, stream, candidates),
         leaf_names=task.leaf_names,
+        lines={
+            name: rule.line
+            for name, rule in zip(order, task.arrays.rules, strict=True)
+            if isinstance(rule, SingletRule) and rule.line is not None
+        },
         event_mask=None if kept is None else kept.mask,
         event_class=None if kept is None else kept.leaf,
         event_flags=None if kept is None else kept.flags,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,14 +10,22 @@ from numpy.typing import NDArray
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
 
-ALL, RECTANGLE, RATIO, WHEN = 0, 1, 2, 3
-"""Kinds of gate."""
+ALL, RECTANGLE, RATIO, WHEN, RULE, BOOLEAN = 0, 1, 2, 3, 4, 5
+"""Kinds of gate; RULE and BOOLEAN are evaluated in numpy, by the plan's rules."""
 
 NONE = -1
 """No such index, in arrays that only kernels and their callers read."""
 
 NOMINAL, LOW_CUT, HIGH_CUT = 0, 1, 2
 """Scenarios: cuts as they are, times .9, times 1.1."""
+
+
+class EventRule(Protocol):
+    """A gate that no kernel evaluates; it stands in the plan at its population's place."""
+
+    def bind(self, factor: FloatArray, saturation: FloatArray) -> EventRule:
+        """Return the rule for a stream's factors and maxima (m,)."""
+        ...
 
 
 class PlanArrays(NamedTuple):
@@ -50,6 +58,9 @@ class PlanArrays(NamedTuple):
     phenotype: int  # population whose events get a class
     phenotype_table: int  # NONE: no classes
     bead: int  # population of counting beads, or NONE
+    marker_population: IntArray  # (K, 2) populations that are positive, negative; NONE: by a cut
+    marker_chain: NDArray[np.uint64]  # (K, 2) the bits of those populations' gates
+    rules: tuple[Any, ...]  # (P,) EventRule of a RULE or BOOLEAN gate, else None
 
     def terms(self, v: int) -> tuple[IntArray, FloatArray]:
         """Return the detectors and weights of value v."""
