@@ -14,6 +14,7 @@ from chc_gating.gating.run import run_plan
 from chc_gating.model.gates import Gates
 from chc_gating.model.panel import Channel, Panel
 from chc_gating.model.record import MARKER_PATTERN
+from chc_gating.stages.flowjo import choose_sample
 from chc_gating.stages.spillover import find_file_spillover, resolve_spillover
 
 MARKER = re.compile(MARKER_PATTERN)
@@ -27,7 +28,9 @@ def gate_events(
     Without a panel, gates may use every channel of the file, the markers that the file itself
     names ($PnS), and the file's own spillover where it has one; a panel whose spillover is a CSV
     needs `chc gate-flow`. The population of all events is ``all``. A file without events gives
-    arrays of no length.
+    arrays of no length. Gates of a FlowJo workspace are those of the file's own sample, compensated
+    with its matrix; a population is called by its name, or by its path (`/Cells/CD45+`) where
+    several have that name.
 
     Raises RawFileError where the file lacks a channel that the gates use, ChcError where the
     gates cannot be compiled.
@@ -39,7 +42,9 @@ def gate_events(
     >>> chc.gate_events(fcs, chc.load_gates("gates.yaml"))["singlet"].sum()  # doctest: +SKIP
     """
     the_panel = panel if panel is not None else _panel_of_file(fcs)
-    spillover = resolve_spillover(
+    imported = choose_sample(gates, fcs)
+    gates = imported.gates
+    spillover = imported.spillover or resolve_spillover(
         the_panel,
         table=None,
         keywords=fcs.keywords,
