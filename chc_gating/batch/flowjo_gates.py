@@ -64,20 +64,35 @@ class _GateProblemError(Exception):
     """A gate that cannot be read; its text says why."""
 
 
-def read_populations(node: Element, above: tuple[str, ...] = ()) -> Iterator[FlowJoPopulation]:
-    """Yield the populations below a SampleNode or population, parents before their children."""
-    for child in node.iterfind("Subpopulations/*"):
-        if child.tag != "Population" and child.tag not in _BOOLEANS:
-            continue
-        path = (*above, child.get("name", ""))
+def read_populations(node: Element) -> Iterator[FlowJoPopulation]:
+    """Yield the populations below a SampleNode, parents before their children.
+
+    The tree is walked without recursion, so that no depth of it is too deep.
+    """
+    waiting: list[tuple[Element, tuple[str, ...]]]
+    waiting = [(child, (child.get("name", ""),)) for child in reversed(_find_below(node))]
+    while waiting:
+        child, path = waiting.pop()
         yield _read_population(child, path)
-        yield from read_populations(child, path)
+        below = reversed(_find_below(child))
+        waiting += [(grandchild, (*path, grandchild.get("name", ""))) for grandchild in below]
+
+
+def _find_below(node: Element) -> list[Element]:
+    return [
+        child
+        for child in node.iterfind("Subpopulations/*")
+        if child.tag == "Population" or child.tag in _BOOLEANS
+    ]
 
 
 def read_count(node: Element) -> int | None:
     """Return FlowJo's own count of a node, None where it has none (it writes -1 then)."""
     text = node.get("count", "")
-    return int(text) if text.isdecimal() else None
+    return int(text) if text.isdecimal() and len(text) < _MOST_DIGITS else None
+
+
+_MOST_DIGITS = 16
 
 
 def _read_population(node: Element, path: tuple[str, ...]) -> FlowJoPopulation:

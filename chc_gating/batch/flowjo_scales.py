@@ -68,7 +68,7 @@ def _read_scale(node: Element) -> FlowJoScale:
         gain = float(node.get("gain", "1"))
     except (ValueError, ValidationError):
         return FlowJoScale(None, problem=f"the scale {kind} with a number that is none")
-    if not scale_is_sound(scale):
+    if not (scale_is_sound(scale) and math.isfinite(gain) and gain > 0):
         return FlowJoScale(None, problem=f"the scale {kind} with numbers that do not fit together")
     return FlowJoScale(scale, gain=gain)
 
@@ -87,15 +87,23 @@ _FIELDS: dict[str, tuple[str, dict[str, str]]] = {
 
 
 def scale_is_sound(scale: DimensionScale) -> bool:
-    """Return whether a scale rises with its values."""
+    """Return whether a scale has room for its parts, and rises with its values."""
     if scale.kind == "flowjo_linear":
         return scale.low is not None and scale.high is not None and scale.low < scale.high
+    if not (0 < scale.t < _MOST and 0 < scale.m < _MOST_DECADES and abs(scale.a) < _MOST_DECADES):
+        return False
     if scale.kind == "flowjo_log":
-        return scale.offset is not None and scale.offset > 0 and scale.m > 0
+        return scale.offset is not None and 0 < scale.offset < _MOST
     if scale.kind == "biexponential":
-        below_zero = scale.width_basis is not None and scale.width_basis < 0
-        return below_zero and scale.t > 0 and scale.m > 0
-    return scale.t > 0 and scale.m > 0
+        width = -1.0 if scale.width_basis is None else -scale.width_basis
+        return 1.0 <= width < _MOST and math.log10(width) / 2 < scale.m
+    if scale.kind == "logicle":
+        return 0 <= 2 * scale.w <= scale.m and -scale.w <= scale.a <= scale.m - 2 * scale.w
+    return scale.m + scale.a > 0
+
+
+_MOST, _MOST_DECADES = 1e15, 30.0
+"""No detector and no display has more; formulas stay within what floats hold."""
 
 
 def _text(node: Element, name: str) -> str | None:

@@ -183,8 +183,9 @@ def _import_ellipsoid(population: FlowJoPopulation, parameters: FlowJoParameters
     spans = np.array([parameters.span(d.parameter) for d in population.dimensions])
     width = spans[:, 1] - spans[:, 0]
     mean, covariance = _fit_ellipse(population.foci, population.edge)
-    mean = spans[:, 0] + mean * width
-    covariance = covariance * np.outer(width, width)
+    with np.errstate(over="ignore"):
+        mean = spans[:, 0] + mean * width
+        covariance = covariance * np.outer(width, width)
     return ImportedGate(
         kind="ellipsoid",
         dimensions=_dimensions(population.dimensions, scales, parameters),
@@ -201,6 +202,8 @@ def _fit_ellipse(foci: Sequence[Point], edge: Sequence[Point]) -> tuple[FloatArr
     The long half axis a is the farthest point of the edge, along or across the foci; the short one
     follows from a and the foci, because the edge's points are rounded to whole units.
     """
+    if np.abs([*foci, *edge]).max() > _FARTHEST:
+        raise ImportProblemError("it lies far beyond the display")
     focus, points = np.array(foci) / DISPLAY_UNITS, np.array(edge) / DISPLAY_UNITS
     mean = focus.mean(axis=0)
     half = (focus[1] - focus[0]) / 2
@@ -212,6 +215,10 @@ def _fit_ellipse(foci: Sequence[Point], edge: Sequence[Point]) -> tuple[FloatArr
         raise ImportProblemError("its foci lie outside its edge")
     short = long**2 - distance**2
     return mean, long**2 * np.outer(along, along) + short * np.outer(across, across)
+
+
+_FARTHEST = 1e6
+"""Display units; FlowJo's display has 256."""
 
 
 def _scales(

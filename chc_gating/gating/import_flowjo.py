@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from pydantic import ValidationError
 
 from chc_gating.batch.flowjo_gates import FlowJoPopulation
 from chc_gating.batch.flowjo_names import AddressError, find_population, name_populations
@@ -111,23 +113,26 @@ class _Tree:
         self.names = name_populations(populations)
         self.gates: dict[int, PopulationGate] = {}
         self.problems: dict[int, str] = {}
-        self._place = {p.path: i for i, p in enumerate(populations)}
+        place = {p.path: i for i, p in enumerate(populations)}
+        self._parents = tuple(place.get(p.path[:-1]) for p in populations)
+        self._repeated = {a for a, n in Counter(self.addresses).items() if n > 1}
         self._needs: dict[int, tuple[int, ...]] = {}
         for i, population in enumerate(populations):
             try:
                 self.gates[i] = self._import(i, population, parameters)
             except (ImportProblemError, AddressError) as error:
                 self.problems[i] = str(error)
+            except ValidationError:
+                self.problems[i] = "its numbers are beyond what can be computed with"
 
     def _import(
         self, i: int, population: FlowJoPopulation, parameters: FlowJoParameters
     ) -> PopulationGate:
         if population.problem is not None:
             raise ImportProblemError(f"it is {population.problem}")
-        if self.addresses.count(population.address) > 1:
+        if self.addresses[i] in self._repeated:
             raise ImportProblemError("several populations have this path")
-        parent = self._place.get(population.path[:-1])
-        above = () if parent is None else (parent,)
+        parent, above = self._parents[i], self._above(i)
         if population.dependents:
             gate, references = self._import_boolean(population)
             self._needs[i] = (*above, *references)
@@ -182,11 +187,11 @@ class _Tree:
             i = waiting.pop()
             if i not in closed:
                 closed.add(i)
-                waiting += self._needs.get(i, self._ancestor(i))
+                waiting += self._needs.get(i, self._above(i))
         return closed
 
-    def _ancestor(self, i: int) -> tuple[int, ...]:
-        parent = self._place.get(self.populations[i].path[:-1])
+    def _above(self, i: int) -> tuple[int, ...]:
+        parent = self._parents[i]
         return () if parent is None else (parent,)
 
     def notes(self, kept: Sequence[int]) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from chc_gating.gating.run import run_plan
 from chc_gating.model.gates import Gates
 from chc_gating.model.panel import Channel, Panel
 from chc_gating.model.record import MARKER_PATTERN
+from chc_gating.model.spillover import Spillover
 from chc_gating.stages.flowjo import choose_sample
 from chc_gating.stages.spillover import find_file_spillover, resolve_spillover
 
@@ -41,8 +42,8 @@ def gate_events(
     >>> fcs = chc.open_fcs("p01.fcs")  # doctest: +SKIP
     >>> chc.gate_events(fcs, chc.load_gates("gates.yaml"))["singlet"].sum()  # doctest: +SKIP
     """
-    the_panel = panel if panel is not None else _panel_of_file(fcs)
     imported = choose_sample(gates, fcs)
+    the_panel = panel if panel is not None else _panel_of_file(fcs, imported.spillover)
     gates = imported.gates
     spillover = imported.spillover or resolve_spillover(
         the_panel,
@@ -71,8 +72,10 @@ def gate_events(
     }
 
 
-def _panel_of_file(fcs: FcsFile) -> Panel:
-    found = spillover_from_keyword(fcs.keywords, channels=fcs.channels, labels=fcs.markers)
+def _panel_of_file(fcs: FcsFile, own: Spillover | None) -> Panel:
+    found = None
+    if own is None:
+        found = spillover_from_keyword(fcs.keywords, channels=fcs.channels, labels=fcs.markers)
     labels = [label if label and MARKER.fullmatch(label) else None for label in fcs.markers]
     markers = [label if labels.count(label) == 1 else None for label in labels]
     return Panel(

@@ -31,12 +31,17 @@ def make_events(n: int = 4000, *, seed: int = 7) -> NDArray[np.float32]:
 
 
 def write_tube(
-    path: Path, events: NDArray[np.float32] | None = None, *, spillover: bool = True
+    path: Path,
+    events: NDArray[np.float32] | None = None,
+    *,
+    spillover: NDArray[np.float64] | str | None = OWN,
 ) -> Path:
     events = make_events() if events is None else events
     keywords = {"$TIMESTEP": repr(TIMESTEP)}
-    if spillover:
-        keywords["$SPILLOVER"] = format_spillover(STAINED, OWN)
+    if isinstance(spillover, str):
+        keywords["$SPILLOVER"] = spillover
+    elif spillover is not None:
+        keywords["$SPILLOVER"] = format_spillover(STAINED, spillover)
     write_fcs(
         path,
         [events],

@@ -116,6 +116,27 @@ def test_a_bound_above_the_scale_keeps_what_flowkit_loses(tmp_path: Path, tube: 
     assert not flowkits(study, tube)["/PE+"][:300].any()
 
 
+def test_a_broken_spillover_of_the_file_does_not_matter_beside_the_workspaces(
+    tmp_path: Path,
+) -> None:
+    tube = write_tube(tmp_path / "p1.fcs", spillover="2,FITC-A,PE-A,1,?")
+    tree = population("PE+", rectangle({"Comp-PE-A": (3000.0, None)}))
+    found = ours(write_study(tmp_path, tree), tube)["PE+"]
+    np.testing.assert_array_equal(found, compensated(tube)["Comp-PE-A"] >= 3000)
+
+
+def test_the_scale_of_the_bare_parameter_serves_the_compensated_one(
+    tmp_path: Path, tube: Path
+) -> None:
+    """FlowJo may store one scale for both; FlowKit always takes the bare parameter's."""
+    corners = [(20.0, 15.0), (90_000.0, 40.0), (60_000.0, 100_000.0), (100.0, 30_000.0)]
+    tree = population("pos", polygon(("Comp-FITC-A", "Comp-PE-A"), corners))
+    scales = {name: biex(width=-100.0) for name in STAINED}
+    study = tmp_path / "study.wsp"
+    write_workspace(study, [Sample("p1.fcs", [tree], matrix=SPILL, scales=scales)])
+    assert count_equal(study, tube)["pos"] > 100
+
+
 def test_the_matrix_of_the_workspace_serves_a_sample_without_one(
     tmp_path: Path, tube: Path
 ) -> None:
@@ -166,7 +187,7 @@ def test_a_matrix_may_have_any_name(tmp_path: Path, tube: Path, name: str) -> No
 def test_a_compensated_gate_without_any_matrix_is_left_out_and_refused_by_name(
     tmp_path: Path,
 ) -> None:
-    bare = write_tube(tmp_path / "p1.fcs", spillover=False)
+    bare = write_tube(tmp_path / "p1.fcs", spillover=None)
     tree = population("PE+", rectangle({"Comp-PE-A": (3000.0, None)}))
     study = write_study(tmp_path, tree, population("Cells", CELLS), spill="")
     assert set(ours(study, bare)) == {"all", "Cells"}
