@@ -12,9 +12,10 @@ from typer.testing import CliRunner
 from chc_gating.batch.fingerprints import hash_gates
 from chc_gating.batch.gates import load_gates
 from chc_gating.cli.main import app
-from chc_gating.errors import ConfigError
+from chc_gating.errors import ChcError, ConfigError
 from chc_gating.model.acquisition import AcquisitionQuality, AcquisitionResult
 from chc_gating.stages.compare_populations import compare_flowjo
+from chc_gating.stages.export_gating_ml import export_gating_ml
 from chc_gating.stages.gate_flow import gate_flow
 from chc_gating.storage.records import read_record
 from tests.flowjo.scene import CHANNELS, COMP, STAINED, compensated, make_events, write_tube
@@ -171,6 +172,13 @@ def test_counts_of_a_workspace_are_compared_with_its_own(tmp_path: Path) -> None
     comparison = compare_flowjo(results, workspace=study)
     assert comparison.agrees, comparison.text
     assert "5 counts compared, 0 differ." in comparison.text
+
+
+def test_a_workspace_is_not_exported_as_an_empty_document(tmp_path: Path) -> None:
+    inputs, output = write_inputs(tmp_path), tmp_path / "x.xml"
+    with pytest.raises(ChcError, match="has gates per sample"):
+        export_gating_ml(tmp_path / "study.wsp", panel=inputs["panel"], output=output)
+    assert not output.exists()
 
 
 def test_a_moved_gate_changes_the_hash_and_a_moved_folder_does_not(tmp_path: Path) -> None:
