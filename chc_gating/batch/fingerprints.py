@@ -12,7 +12,7 @@ from chc_gating.model.panel import Panel
 from chc_gating.model.record import Record
 
 _DIGITS = 16
-_SETTINGS = ("min_events", "ring_um", "limits")
+_SETTINGS = ("min_events", "ring_um")
 """The settings that change a draw's numbers; the others change how sheets are read or judged."""
 
 

@@ -302,6 +302,28 @@ def count_command(
 
 
 @app.command(
+    "limits",
+    epilog="Example: chc limits config/config.yaml --panel chc4 --gates chc --lot L2508 "
+    "--results results --output results/limits/chc4/chc/L2508/limits.json",
+)
+def limits_command(
+    config: Config,
+    panel: Annotated[str, typer.Option("--panel", help="Name of the panel.")],
+    gates: Annotated[str, typer.Option("--gates", help="Name of the gates file.")],
+    lot: Annotated[str, typer.Option("--lot", help="Reagent lot; - where it is blank.")],
+    results: Results,
+    output: OutputFile,
+    threads: OneThread = 1,
+    log_level: LogLevel = "warning",
+) -> None:
+    """Healthy donors' draws to background (events per mL), LoB, LoD and LoQ (events)."""
+    _set_log_level(log_level)
+    from chc_gating.stages.limits import limits
+
+    limits(config, panel=panel, gates=gates, lot=lot, results=results, output=output)
+
+
+@app.command(
     "report-draw",
     epilog="Example: chc report-draw config/config.yaml --draw P01-T1 --results results "
     "--output results/draws/P01-T1/report.html",
