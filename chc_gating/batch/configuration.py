@@ -142,13 +142,17 @@ _NAME_CONFIG = (
 
 
 def _check_limits(document: Document, config: Configuration, directory: Path) -> list[Fault]:
-    """Return a fault for every limits.json of an earlier batch that is not there."""
-    remedy = "copy the earlier batch's limits.json there, or correct the path"
-    return [
-        document.fault(("settings", "limits"), "no such file", remedy, file)
-        for file in config.settings.limits
-        if not (directory / file).is_file()
-    ]
+    """Return a fault for every limits.json of an earlier batch that is absent, or not earlier."""
+    results = (directory / config.results).resolve()
+    remedy = "copy the earlier batch's limits.json into this batch's folder, and name it"
+    faults = []
+    for file in config.settings.limits:
+        path = directory / file
+        own = path.resolve().is_relative_to(results)
+        problem = "lies in this batch's own results" if own else "no such file"
+        if own or not path.is_file():
+            faults.append(document.fault(("settings", "limits"), problem, remedy, file))
+    return faults
 
 
 _LOCALE = frozenset({"settings", "settings.decimal", "settings.date_format"})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from chc_gating.counting.background_bootstrap import find_lob_upper, refit_simulated_donors
 from chc_gating.counting.background_distribution import find_upper_tail
@@ -34,7 +34,8 @@ class Judgement:
 
     alpha, rate : of the lot that counts. true_events_at_lod : s, beyond background.
     lod_per_7_5_ml : net of background, 7.5 s / (E R); None without a volume.
-    lob_upper90_count : only for CHC and CTC as a whole.
+    exposure, excess : where the limits hold: mL or nucleated cells, and coincidence beyond donors'.
+    lob_upper90_count : filled by `LimitsJudge.bound_limits`.
     """
 
     phenotype: str
@@ -44,14 +45,14 @@ class Judgement:
     expected: float
     alpha: float
     lob_count: int
-    lob_upper90_count: int | None
     lod_count: float
     lod_per_7_5_ml: float | None
     loq_count: float | None
     lot: str | None
     donors: int
-    donor_events: int
-    donor_exposure: float
+    exposure: float
+    excess: float
+    lob_upper90_count: int | None = None
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,25 @@ class LimitsJudge:
         flags = {flag for row in rows for flag in row.flags.split(";") if flag}
         update = {"rows": tuple(rows), "flags": tuple(sorted({*draw.flags, *flags}))}
         return draw.model_copy(update=update), found
+
+    def bound_limits(
+        self, groups: Mapping[LimitsKey, GroupJudgement]
+    ) -> dict[LimitsKey, GroupJudgement]:
+        """Return judgements with the upper bounds of the limits of CHC and CTC.
+
+        Apart, because a table of thousands of draws does not show them.
+        """
+        return {
+            key: replace(
+                group,
+                judgements={
+                    name: self._bound(one, group.limits) for name, one in group.judgements.items()
+                },
+            )
+            if group.limits is not None
+            else group
+            for key, group in groups.items()
+        }
 
     def _judge_group(self, key: LimitsKey, rows: Sequence[CountRow]) -> GroupJudgement:
         limits = self._limits.get(key)
@@ -135,11 +155,6 @@ class LimitsJudge:
         volume = (
             count / row.per_ml if row.per_ml else (row.exposure_ml or 0.0) * (row.recovery or 1)
         )
-        upper = (
-            find_lob_upper(self._refit(limits, lot, background), exposure, excess=excess)
-            if name in _WHOLE_CLASSES
-            else None
-        )
         return Judgement(
             phenotype=name,
             call=give_call(count, lob, loq),
@@ -148,7 +163,6 @@ class LimitsJudge:
             expected=mean + excess,
             alpha=background.alpha,
             lob_count=lob,
-            lob_upper90_count=upper,
             lod_count=mean + excess + true_events,
             lod_per_7_5_ml=(
                 STANDARD_ML * true_events / volume if row.per_7_5_ml is not None else None
@@ -156,17 +170,29 @@ class LimitsJudge:
             loq_count=loq,
             lot=lot.lot,
             donors=lot.donors,
-            donor_events=background.events,
-            donor_exposure=background.exposure,
+            exposure=exposure,
+            excess=excess,
         )
 
-    def _refit(
-        self, limits: Limits, lot: LotLimits, background: PhenotypeBackground
-    ) -> BackgroundFits:
-        key = ((limits.panel, limits.gates, limits.lot), lot.lot, background.phenotype)
+    def _bound(self, one: Judgement, limits: Limits) -> Judgement:
+        if one.phenotype not in _WHOLE_CLASSES:
+            return one
+        refits = self._refit(limits, one)
+        upper = find_lob_upper(refits, one.exposure, excess=one.excess)
+        return replace(one, lob_upper90_count=upper)
+
+    def _refit(self, limits: Limits, one: Judgement) -> BackgroundFits:
+        key = ((limits.panel, limits.gates, limits.lot), one.lot, one.phenotype)
         if key not in self._refits:
-            donors = limits.donors_of(lot.lot)
-            _, exposures = read_donors(donors, background.phenotype, limits.background_exposure)
+            [background] = [
+                background
+                for lot in limits.used_lots
+                if lot.lot == one.lot
+                for background in lot.phenotypes
+                if background.phenotype == one.phenotype
+            ]
+            donors = limits.donors_of(one.lot)
+            _, exposures = read_donors(donors, one.phenotype, limits.background_exposure)
             self._refits[key] = refit_simulated_donors(exposures, stored_fit(background))
         return self._refits[key]
 

@@ -94,9 +94,16 @@ def describe_judgement(one: Judgement) -> str:
     }.get(one.call, "")
     return (
         f"{one.phenotype}: {start} {one.lob_count}{upper} events at this exposure; "
-        f"{one.donors} healthy donors let expect {format_amount(one.expected)} by background "
-        f"alone (p {format_p(one.p)}).{enough}"
+        f"in {one.donors} healthy donors background alone would give "
+        f"{format_amount(one.expected)} (p {format_p(one.p)}).{enough}{_doubt(one)}"
     )
+
+
+def _doubt(one: Judgement) -> str:
+    upper = one.lob_upper90_count
+    if upper is None or not one.lob_count < one.count <= upper:
+        return ""
+    return " It is not above the limit's own upper bound: more donors would tell."
 
 
 def describe_call_briefly(row: CountRow) -> str:

@@ -37,11 +37,11 @@ def limits(
     lot : the lot, ``-`` for a blank one.
     results : the results folder, with ``draws/{draw}/count.json`` of every donor.
 
-    Raises ConfigError for faults of the configuration; ChcError for a panel or gates that no
-    acquisition uses, and for a result that is absent or of another version.
+    Raises ConfigError for faults of the configuration; ChcError for a panel, gates or lot that
+    no acquisition uses, and for a result that is absent or of another version.
     """
     batch = load_batch(config_path, directory=directory)
-    _check_names(batch, config_path, panel=panel, gates=gates)
+    _check_names(batch, config_path, panel=panel, gates=gates, lot=lot)
     counts, inputs = _read_counts(batch, Path(results), panel=panel, gates=gates)
     own, not_counted = find_own_donors(counts, panel=panel, gates=gates)
     earlier, earlier_inputs, notes = _read_earlier(batch, directory, panel=panel, gates=gates)
@@ -59,11 +59,18 @@ def limits(
     )
 
 
-def _check_names(batch: Batch, config_path: Path, *, panel: str, gates: str) -> None:
-    pairs = {(row.panel, row.gates) for row in batch.acquisitions.values()}
-    if (panel, gates) not in pairs:
+def _check_names(batch: Batch, config_path: Path, *, panel: str, gates: str, lot: str) -> None:
+    rows = [r for r in batch.acquisitions.values() if (r.panel, r.gates) == (panel, gates)]
+    if not rows:
         raise ChcError(
-            f"panel {panel} with gates {gates}: no acquisition of {config_path} uses them together"
+            f"panel {panel} with gates {gates}: no acquisition of {config_path} uses them "
+            "together; correct --panel or --gates"
+        )
+    lots = dict.fromkeys(layout.name_lot(row.lot) for row in rows)
+    if lot not in lots:
+        raise ChcError(
+            f"lot {lot}: no acquisition of panel {panel} and gates {gates} is of it; their lots "
+            f"are {', '.join(lots)} (- is a blank one); correct --lot"
         )
 
 

@@ -36,5 +36,5 @@ def report_draw(
     ]
     judge = LimitsJudge(read_limits(batch, [draw], results), loq_cv=batch.settings.loq_cv)
     judged, groups = judge.judge_draw(count)
-    page = render_draw_page(judged, evidence, judged=groups)
+    page = render_draw_page(judged, evidence, judged=judge.bound_limits(groups))
     write_text(output, page)

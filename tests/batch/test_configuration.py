@@ -28,6 +28,13 @@ FILE = "config/config.yaml"
         ("draws:", "settings: {ring_um: 0}\ndraws:", 1, "settings.ring_um", "must be above 0"),
         ("draws:", "settings: {decimal: ';'}\ndraws:", 1, "settings.decimal", "not a value known"),
         ("draws:", "settings: {date_format: DD.MM}\ndraws:", 1, "settings.date_format", "needs %Y"),
+        (
+            "draws:",
+            "settings: {limits: [results/limits/l.json]}\ndraws:",
+            1,
+            "settings.limits",
+            "this batch's own results",
+        ),
         ("draws:", "settings: {limits: [l.json]}\ndraws:", 1, "settings.limits", "no such file"),
         ("draws:", "settings: []\ndraws:", 1, "settings", "must be a mapping"),
         ("draws:", "draws: a\ndraws:", 2, "draws", "the key stands already in line 1"),

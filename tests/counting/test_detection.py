@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 from donor_counts import COUNTS, EQUAL, UNEQUAL
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from chc_gating.counting.background_distribution import find_lower_share
 from chc_gating.counting.background_fit import fit_backgrounds
 from chc_gating.counting.detection import (
     find_lob,
@@ -68,3 +71,14 @@ def test_no_count_is_quantifiable_where_dispersion_uses_up_the_goal() -> None:
 )
 def test_call_follows_from_count_and_limits(count: int, loq: float | None, call: str) -> None:
     assert give_call(count, 3, loq) == call
+
+
+@settings(deadline=None)
+@given(mean=st.floats(0, 300), alpha=st.floats(0, 3), excess=st.sampled_from([0.0, 3.0]))
+def test_a_draw_at_the_limit_of_detection_is_missed_in_5_percent(
+    mean: float, alpha: float, excess: float
+) -> None:
+    lob = int(find_lob(mean, alpha, excess=excess))
+    true_events = find_true_events_at_lod(lob, mean, alpha, excess=excess)
+    missed = find_lower_share(lob, mean, alpha, excess=excess + true_events)
+    assert missed == pytest.approx(0.05, rel=1e-8)

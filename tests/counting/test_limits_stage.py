@@ -288,6 +288,12 @@ def test_a_blank_lot_is_a_lot_of_its_own(tmp_path: Path) -> None:
     assert (batch / "results/limits/chc3/chc/-/limits.json").is_file()
 
 
+def test_a_lot_that_no_row_uses_is_refused(tmp_path: Path) -> None:
+    batch = write_batch(tmp_path, [*make_donors(), PATIENT])
+    with pytest.raises(ChcError, match=r"lot L9: no acquisition .* their lots are L1"):
+        run_limits(batch, "L9")
+
+
 def test_panel_and_gates_that_no_row_uses_are_refused(tmp_path: Path) -> None:
     batch = write_batch(tmp_path, [PATIENT])
     with pytest.raises(ChcError, match="panel other with gates chc: no acquisition"):

@@ -63,8 +63,9 @@ def make_limits(draw: DrawCount, donors: int = 20, *, lot: str | None = "own") -
 
 
 def show_draw(draw: DrawCount, limits: Limits) -> str:
-    judged, groups = LimitsJudge([limits], loq_cv=0.2).judge_draw(draw)
-    return read_words(render_draw_page(judged, [], judged=groups))
+    judge = LimitsJudge([limits], loq_cv=0.2)
+    judged, groups = judge.judge_draw(draw)
+    return read_words(render_draw_page(judged, [], judged=judge.bound_limits(groups)))
 
 
 def show_batch(draw: DrawCount, limits: Limits) -> str:
@@ -82,11 +83,21 @@ def show_batch(draw: DrawCount, limits: Limits) -> str:
 def test_draw_page_says_the_call_the_background_the_limit_and_the_donors(draw: DrawCount) -> None:
     words = show_draw(draw, make_limits(draw))
     assert "CHC: 12 is above the limit of blank, 3 (90 % upper bound" in words
-    assert "20 healthy donors let expect 0.71 by background alone (p 0.00" in words
+    assert "in 20 healthy donors background alone would give 0.71 (p 0.00" in words
     assert "It is not enough to quantify." in words
     assert "Background of healthy donors" in words
     assert "Limit of detection per 7.5 mL, net of background, for this draw: CHC" in words
     assert "N77-T1 (no volume of blood is known)" in words
+
+
+def test_count_within_the_error_of_the_limit_is_said_to_be(draw: DrawCount) -> None:
+    # no donor has a CTC: limit 0, its upper bound 1
+    rows = tuple(
+        r.model_copy(update={"count": 1}) if r.phenotype == "CTC" else r for r in draw.rows
+    )
+    words = show_draw(draw.model_copy(update={"rows": rows}), make_limits(draw))
+    assert "CTC: 1 is above the limit of blank, 0 (90 % upper bound 1)" in words
+    assert "It is not above the limit's own upper bound: more donors would tell." in words
 
 
 def test_batch_page_says_how_many_are_above_and_who_the_donors_are(draw: DrawCount) -> None:
