@@ -76,7 +76,7 @@ def describe_calls(rows: Sequence[CountRow], group: GroupJudgement | None) -> tu
     if not whole or whole[0].cohort != "patient":
         return ()
     if group is None or group.reason is not None:
-        return (_describe_absence(group),)
+        return (f"Background of healthy donors: {_describe_absence(group)}",)
     judged = [group.judgements[name] for name in _WHOLE_CLASSES if name in group.judgements]
     return tuple(describe_judgement(one) for one in judged)
 
@@ -132,11 +132,11 @@ def view_background(group: GroupJudgement) -> BackgroundView:
     """Return the section of a draw's page on one panel, gates and lot."""
     heading = _describe_key(group.key)
     if group.limits is None:
-        return BackgroundView(heading, (_describe_absence(group),), (), (), "", ())
+        return BackgroundView(heading, (_start(_describe_absence(group)),), (), (), "", ())
     view = view_limits(group.limits)
     sentences = view.sentences
     if group.reason is not None:
-        sentences = (_describe_absence(group), *view.sentences[1:])
+        sentences = (_start(_describe_absence(group)), *view.sentences[1:])
     judged = group.judgements.values()
     return BackgroundView(
         heading=heading,
@@ -185,7 +185,7 @@ def count_without_limits(judged: Mapping[str, Mapping[LimitsKey, GroupJudgement]
 
 def _describe_absence(group: GroupJudgement | None) -> str:
     reason = "no limits were computed" if group is None or not group.reason else group.reason
-    return f"Background of healthy donors: not assessable ({reason}). {_NOT_KNOWN}"
+    return f"not assessable ({reason}). {_NOT_KNOWN}"
 
 
 def _describe_donors(limits: Limits) -> str:

@@ -9,6 +9,7 @@ from scipy.special import gammainc, roots_jacobi
 
 from chc_gating.counting.exposure_mixture import find_effective_volume, mix_exposures
 from chc_gating.counting.intervals import find_rate_interval
+from chc_gating.counting.mixing import exact, mix_recovery
 from chc_gating.model.exposure import Exposure, Recovery, UncertainFactor
 
 PLATED = Exposure(volume_ml=2.0, source="volume_plated_ml")
