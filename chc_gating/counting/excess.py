@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 
-from scipy.optimize import brentq
 from scipy.special import betainc, gammainc, ndtri, xlogy
 
 _HALF_CHI2_95 = 1.9207294103470609
@@ -71,6 +70,8 @@ def find_profile_interval(on: int, off: int, ratio: float) -> tuple[float, float
     >>> [round(limit, 6) for limit in find_profile_interval(13, 11, 0.5)]
     [0.445621, 16.37289]
     """
+    from scipy.optimize import brentq  # slow to load, and only needed here
+
     best = max(0.0, on - ratio * off)
     top = _find_profile(best, on, off, ratio)
 

@@ -8,6 +8,8 @@ from scipy.special import gammaln, xlogy
 from chc_gating.model.events import FloatArray
 
 _STEP = 0.005
+_COARSE_STEP = 0.1
+"""No acceptance region is narrower: an interval of a mean is never narrower than about 2."""
 
 
 def find_feldman_cousins(
@@ -26,9 +28,15 @@ def find_feldman_cousins(
     (0.605, 6.92)
     """
     most = count + 10 + 6 * np.sqrt(count + background + 1)
-    signals = np.arange(0.0, most, step)
-    accepted = signals[[_accepts(s, count, background, confidence) for s in signals]]
-    return round(float(accepted[0]), 10), round(float(accepted[-1]), 10)
+    coarse = [
+        s for s in np.arange(0.0, most, _COARSE_STEP) if _accepts(s, count, background, confidence)
+    ]
+    first, last = coarse[0], coarse[-1]
+    below = np.arange(max(0.0, first - _COARSE_STEP), first + step, step)
+    above = np.arange(last, last + _COARSE_STEP + step, step)
+    low = next(s for s in below if _accepts(s, count, background, confidence))
+    high = next(s for s in above[::-1] if _accepts(s, count, background, confidence))
+    return round(float(low), 10), round(float(high), 10)
 
 
 def _accepts(signal: float, count: int, background: float, confidence: float) -> bool:

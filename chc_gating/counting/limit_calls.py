@@ -16,6 +16,7 @@ from chc_gating.counting.detection import (
     give_call,
 )
 from chc_gating.counting.donors import explain_exposure, has_limits
+from chc_gating.counting.excess_extras import ExcessExtras, find_excess_extras
 from chc_gating.counting.limits import find_donor_excess, read_donors, stored_fit
 from chc_gating.model.count import CountRow, DrawCount
 from chc_gating.model.flags import join_flags
@@ -35,7 +36,7 @@ class Judgement:
     alpha, rate : of the lot that counts. true_events_at_lod : s, beyond background.
     lod_per_7_5_ml : net of background, 7.5 s / (E R); None without a volume.
     exposure, excess : where the limits hold: mL or nucleated cells, and coincidence beyond donors'.
-    lob_upper90_count : filled by `LimitsJudge.bound_limits`.
+    lob_upper90_count, extras : filled by `LimitsJudge.bound_limits`.
     """
 
     phenotype: str
@@ -53,6 +54,7 @@ class Judgement:
     exposure: float
     excess: float
     lob_upper90_count: int | None = None
+    extras: ExcessExtras | None = None
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ class LimitsJudge:
     def bound_limits(
         self, groups: Mapping[LimitsKey, GroupJudgement]
     ) -> dict[LimitsKey, GroupJudgement]:
-        """Return judgements with the upper bounds of the limits of CHC and CTC.
+        """Return judgements with upper bounds of the limits, and extras, of CHC and CTC.
 
         Apart, because a table of thousands of draws does not show them.
         """
@@ -177,20 +179,28 @@ class LimitsJudge:
     def _bound(self, one: Judgement, limits: Limits) -> Judgement:
         if one.phenotype not in _WHOLE_CLASSES:
             return one
-        refits = self._refit(limits, one)
+        [background] = [
+            background
+            for lot in limits.used_lots
+            if lot.lot == one.lot
+            for background in lot.phenotypes
+            if background.phenotype == one.phenotype
+        ]
+        refits = self._refit(limits, one, background)
+        extras = find_excess_extras(
+            one.count,
+            one.exposure,
+            donor_events=background.events,
+            donor_exposure=background.exposure,
+        )
         upper = find_lob_upper(refits, one.exposure, excess=one.excess)
-        return replace(one, lob_upper90_count=upper)
+        return replace(one, lob_upper90_count=upper, extras=extras)
 
-    def _refit(self, limits: Limits, one: Judgement) -> BackgroundFits:
+    def _refit(
+        self, limits: Limits, one: Judgement, background: PhenotypeBackground
+    ) -> BackgroundFits:
         key = ((limits.panel, limits.gates, limits.lot), one.lot, one.phenotype)
         if key not in self._refits:
-            [background] = [
-                background
-                for lot in limits.used_lots
-                if lot.lot == one.lot
-                for background in lot.phenotypes
-                if background.phenotype == one.phenotype
-            ]
             donors = limits.donors_of(one.lot)
             _, exposures = read_donors(donors, one.phenotype, limits.background_exposure)
             self._refits[key] = refit_simulated_donors(exposures, stored_fit(background))

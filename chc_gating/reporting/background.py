@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from chc_gating.counting.excess_extras import ExcessExtras
 from chc_gating.counting.limit_calls import GroupJudgement, Judgement, LimitsKey
 from chc_gating.model.count import CountRow
 from chc_gating.model.limits import BackgroundExposure, Limits, LotLimits, PhenotypeBackground
@@ -39,6 +40,17 @@ class CallLine:
 
 
 @dataclass(frozen=True)
+class ExtraLine:
+    """One phenotype's excess over the donors by other methods, as text."""
+
+    phenotype: str
+    p: str
+    li_ma: str
+    profile: str
+    feldman_cousins: str
+
+
+@dataclass(frozen=True)
 class LotLine:
     """One phenotype's background in one lot, as text."""
 
@@ -62,6 +74,7 @@ class BackgroundView:
     heading: str
     sentences: tuple[str, ...]
     calls: tuple[CallLine, ...]
+    extras: tuple[ExtraLine, ...]
     lots: tuple[LotLine, ...]
     exposure_words: str
     left_out: tuple[tuple[str, str], ...]
@@ -132,7 +145,7 @@ def view_background(group: GroupJudgement) -> BackgroundView:
     """Return the section of a draw's page on one panel, gates and lot."""
     heading = _describe_key(group.key)
     if group.limits is None:
-        return BackgroundView(heading, (_start(_describe_absence(group)),), (), (), "", ())
+        return BackgroundView(heading, (_start(_describe_absence(group)),), (), (), (), "", ())
     view = view_limits(group.limits)
     sentences = view.sentences
     if group.reason is not None:
@@ -142,6 +155,9 @@ def view_background(group: GroupJudgement) -> BackgroundView:
         heading=heading,
         sentences=(*sentences, *_describe_lod(judged)),
         calls=tuple(_view_call(one) for one in judged),
+        extras=tuple(
+            _view_extra(one.phenotype, one.extras) for one in judged if one.extras is not None
+        ),
         lots=view.lots,
         exposure_words=view.exposure_words,
         left_out=view.left_out,
@@ -155,6 +171,7 @@ def view_limits(limits: Limits) -> BackgroundView:
         heading=_describe_key((limits.panel, limits.gates, limits.lot)),
         sentences=(_describe_donors(limits), *(f"{_start(note)}." for note in limits.notes)),
         calls=(),
+        extras=(),
         lots=tuple(
             _view_lot(lot, background, exposure)
             for lot in limits.used_lots
@@ -222,6 +239,20 @@ def _view_call(one: Judgement) -> CallLine:
         loq="no count" if one.loq_count is None else format_amount(one.loq_count),
         call=CALL_WORDS[one.call],
     )
+
+
+def _view_extra(phenotype: str, extras: ExcessExtras) -> ExtraLine:
+    return ExtraLine(
+        phenotype=phenotype,
+        p=format_p(extras.p),
+        li_ma=f"{extras.li_ma:.2f}",
+        profile=_format_interval(extras.profile),
+        feldman_cousins=_format_interval(extras.feldman_cousins),
+    )
+
+
+def _format_interval(limits: tuple[float, float] | None) -> str:
+    return NONE if limits is None else " to ".join(format_amount(limit) for limit in limits)
 
 
 def _view_lot(

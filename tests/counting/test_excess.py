@@ -20,6 +20,7 @@ from chc_gating.counting.excess import (
     find_li_ma,
     find_profile_interval,
 )
+from chc_gating.counting.excess_extras import find_excess_extras
 from chc_gating.counting.feldman_cousins import find_feldman_cousins
 
 
@@ -74,3 +75,22 @@ def test_no_false_event_in_an_fmo_bounds_their_mean() -> None:
 
 def test_depth_of_a_control_follows_the_rule_of_three() -> None:
     assert find_control_depth(1_800_000, 1) == 5_400_000  # [C], N_control >= 3 N_sample / F
+
+
+def test_extras_of_a_draw_use_all_donors_events() -> None:
+    # 14 events of donors in 100 mL, 12 in 5 mL
+    extras = find_excess_extras(12, 5.0, donor_events=14, donor_exposure=100.0)
+    assert extras.p == pytest.approx(find_excess_p(12, 14, 0.05))
+    assert extras.profile[0] > 0
+    assert extras.feldman_cousins == find_feldman_cousins(12, 0.7)
+
+
+def test_extras_of_nothing_at_all_are_defined() -> None:
+    extras = find_excess_extras(0, 5.0, donor_events=0, donor_exposure=100.0)
+    assert (extras.p, extras.li_ma) == (1.0, 0.0)
+    assert extras.profile[0] == 0
+
+
+def test_many_events_have_no_feldman_cousins_interval() -> None:
+    extras = find_excess_extras(5000, 5.0, donor_events=14, donor_exposure=100.0)
+    assert extras.feldman_cousins is None

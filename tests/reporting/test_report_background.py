@@ -87,6 +87,7 @@ def test_draw_page_says_the_call_the_background_the_limit_and_the_donors(draw: D
     assert "It is not enough to quantify." in words
     assert "Background of healthy donors" in words
     assert "Limit of detection per 7.5 mL, net of background, for this draw: CHC" in words
+    assert "Extras, never the call" in words
     assert "N77-T1 (no volume of blood is known)" in words
 
 
