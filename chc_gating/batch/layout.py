@@ -11,6 +11,7 @@ SEGMENT_FILES = (LABELS, SEGMENTATION)
 MEASURE_FILES = (MEASUREMENTS, MEASUREMENT)
 IMAGE_FILES = (*FLOW_FILES, "cells.parquet", "crops.tif", "crops.json")
 BATCH_TABLES = ("counts.tsv", "counts.parquet", "not_counted.tsv")
+COHORT = "cohort.json"
 
 
 def acquisition_folder(results: Path, acquisition: str) -> Path:

@@ -344,6 +344,25 @@ def report_draw_command(
 
 
 @app.command(
+    "cohort",
+    epilog="Example: chc cohort config/config.yaml --results results "
+    "--output results/batch/cohort.json",
+)
+def cohort_command(
+    config: Config,
+    results: Results,
+    output: OutputFile,
+    threads: OneThread = 1,
+    log_level: LogLevel = "warning",
+) -> None:
+    """Compare groups, stages and responses, CHC with CTC, and measurements of one draw."""
+    _set_log_level(log_level)
+    from chc_gating.stages.cohort import cohort
+
+    cohort(config, results=results, output=output)
+
+
+@app.command(
     "report-batch",
     epilog="Example: chc report-batch config/config.yaml --results results --output results/batch",
 )
@@ -351,6 +370,9 @@ def report_batch_command(
     config: Config,
     results: Results,
     output: OutputFolder,
+    cohort: Annotated[
+        Path | None, typer.Option(help="cohort.json; without it the page has no groups.")
+    ] = None,
     threads: OneThread = 1,
     log_level: LogLevel = "warning",
 ) -> None:
@@ -358,7 +380,7 @@ def report_batch_command(
     _set_log_level(log_level)
     from chc_gating.stages.report_batch import report_batch
 
-    report_batch(config, results=results, output=output)
+    report_batch(config, results=results, output=output, cohort=cohort)
 
 
 @app.command(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from chc_gating.counting.limit_calls import GroupJudgement, LimitsKey
 from chc_gating.counting.uncounted import Uncounted, list_uncounted
+from chc_gating.model.cohort import CohortResult
 from chc_gating.model.count import CountRow, DrawCount
 from chc_gating.model.limits import Limits
 from chc_gating.reporting.background import (
@@ -15,6 +16,7 @@ from chc_gating.reporting.background import (
     describe_call_briefly,
     view_limits,
 )
+from chc_gating.reporting.cohort_section import build_cohort_sections
 from chc_gating.reporting.count_table import WHOLE_CLASSES, describe_scope, gather_groups
 from chc_gating.reporting.distribution import COHORT_WORDS, draw_distribution
 from chc_gating.reporting.doubts import Doubt, GroupFacts, list_doubts
@@ -86,11 +88,13 @@ def render_batch_page(
     version: str,
     limits: Sequence[Limits] = (),
     judged: Mapping[str, Mapping[LimitsKey, GroupJudgement]] | None = None,
+    cohort: CohortResult | None = None,
 ) -> str:
     """Return the page of a batch as self-contained HTML.
 
     ``links`` gives the address of each draw's page, relative to this page; ``limits`` are those
-    of healthy donors, ``judged`` what they say of each draw.
+    of healthy donors, ``judged`` what they say of each draw. Without ``cohort`` the page has no
+    sections on groups and agreement.
     """
     rows = [row for draw in draws for row in draw.rows]
     whole = [row for row in rows if row.phenotype in WHOLE_CLASSES]
@@ -114,6 +118,7 @@ def render_batch_page(
             "backgrounds": [view_limits(one) for one in limits],
             "call_counts": count_calls(whole),
             "without_limits": count_without_limits(judged or {}),
+            "cohort": None if cohort is None else build_cohort_sections(cohort),
             "any_rows": bool(whole),
             "research_use": RESEARCH_USE,
         },

@@ -282,6 +282,11 @@ class WorkflowPlan:
         """Return the page of every draw of the batch."""
         return self._draw_results("report.html")
 
+    @property
+    def cohort_file(self) -> str:
+        """The statements on the whole batch."""
+        return (layout.batch_folder(self.batch.results_folder) / layout.COHORT).as_posix()
+
     def targets(self, _wildcards: Wildcards) -> list[str]:
         """Return what a run makes; with ``strict`` also the check that all draws counted."""
         folder = layout.batch_folder(self.batch.results_folder)

@@ -10,6 +10,7 @@ from chc_gating.batch import layout
 from chc_gating.batch.configuration import load_batch
 from chc_gating.counting.limit_calls import LimitsJudge
 from chc_gating.counting.table import counts_to_arrow, render_counts, render_not_counted
+from chc_gating.model.cohort import CohortResult
 from chc_gating.model.count import DrawCount
 from chc_gating.reporting.batch_page import render_batch_page
 from chc_gating.stages.read_limits import read_limits
@@ -20,7 +21,12 @@ from chc_gating.storage.tables import write_table
 
 
 def report_batch(
-    config_path: Path, *, results: Path, output: Path, directory: Path = Path()
+    config_path: Path,
+    *,
+    results: Path,
+    output: Path,
+    cohort: Path | None = None,
+    directory: Path = Path(),
 ) -> None:
     """Write counts.tsv, counts.parquet, not_counted.tsv and report.html to ``output``.
 
@@ -28,6 +34,7 @@ def report_batch(
     results : the results folder, with ``draws/{draw}/count.json`` of every draw and, where they
     were computed, ``limits/``.
     output : the folder of the batch's results.
+    cohort : cohort.json; None leaves the sections on groups and agreement out of the page.
 
     Raises ConfigError for faults of the configuration; ChcError where a draw has no count.json.
     """
@@ -47,6 +54,7 @@ def report_batch(
         version=software_version(),
         limits=limits,
         judged={draw.draw["draw"]: groups for draw, groups in judged},
+        cohort=None if cohort is None else read_record(cohort, CohortResult),
     )
     with replacing_files(output) as new:
         write_text(new / "counts.tsv", render_counts(rows))

@@ -15,6 +15,7 @@ STAGES = (
     "count",
     "limits",
     "report-draw",
+    "cohort",
     "report-batch",
     "require-counted",
 )

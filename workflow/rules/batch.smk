@@ -1,8 +1,34 @@
+rule cohort:
+    input:
+        PLAN.all_counts,
+    output:
+        PLAN.cohort_file,
+    log:
+        "logs/batch/cohort.log",
+    benchmark:
+        "benchmarks/batch/cohort.tsv"
+    localrule: True
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=60,
+    params:
+        config=PLAN.config_path,
+        results=results_folder,
+        version=__version__,
+    shell:
+        "chc cohort {params.config:q} --results {params.results:q}"
+        " --output {output:q} 2> {log:q}"
+
+
 rule report_batch:
     input:
         counts=PLAN.all_counts,
         pages=PLAN.all_pages,
         limits=PLAN.all_limits,
+        cohort=PLAN.cohort_file,
     output:
         tables=multiext(f"{RESULTS}/batch/", *layout.BATCH_TABLES),
         page=report(f"{RESULTS}/batch/report.html", category="Batch"),
@@ -25,7 +51,7 @@ rule report_batch:
         version=__version__,
     shell:
         "chc report-batch {params.config:q} --results {params.results:q}"
-        " --output {params.folder:q} 2> {log:q}"
+        " --cohort {input.cohort:q} --output {params.folder:q} 2> {log:q}"
 
 
 rule require_counted:

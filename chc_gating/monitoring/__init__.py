@@ -1,0 +1,1 @@
+"""From counts of draws to statements: change, series, cohorts, agreement."""
