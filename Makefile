@@ -25,7 +25,7 @@ PY := $(BIN)/python
 CHC := $(PY) -m chc_gating.cli
 INSTALL_PINNED := install --quiet --disable-pip-version-check -c $(CONSTRAINTS)
 
-.PHONY: help demo test check bench docs-tables fuzz test-cluster lock clean
+.PHONY: help demo test check bench calibrate docs-tables fuzz test-cluster lock clean
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/make \1|\2/p' Makefile | column -t -s '|' 2>/dev/null \
@@ -102,6 +102,9 @@ check: $(VENV)/.installed-test  ## style, types, layers and the workflow's lint
 
 bench: $(VENV)/.installed-test  ## measure the project against its peers, side by side
 	for script in benchmarks/bench_*.py; do $(PY) "$$script" $(ARGS); done
+
+calibrate: $(VENV)/.installed  ## simulate studies, write their coverage into docs/statistics.md
+	$(PY) benchmarks/calibrate.py $(ARGS)
 
 docs-tables: $(VENV)/.installed-test $(PEERS_VENV)/.installed  ## write the measured tables of docs/
 	$(PY) benchmarks/quirk_table.py --peers $(PEERS_VENV)/bin/python $(ARGS)

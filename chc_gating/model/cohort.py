@@ -38,7 +38,7 @@ class CohortMember(Record):
 
 
 class LevelRate(Record):
-    """One group's rate; ``upper95_per_7_5_ml`` is one-sided and stands for a group of zeros."""
+    """One group's rate; ``upper95_per_7_5_ml`` is one-sided, of a group of zeros only."""
 
     level: str
     draws: int

@@ -18,7 +18,7 @@ RESAMPLES = 9_999
 def compare_chc_to_ctc(
     draws: Sequence[DrawCount], scope: ScopeKey, *, min_patients: int, seed: int
 ) -> ChcToCtc | None:
-    """Return CHC over CTC of every patients' draw of a scope, and over patients' first draws.
+    """Return CHC over CTC of every patient's draw of a scope, and over patients' first draws.
 
     Counts of one row pair share their exposure, so the ratio is that of the counts and needs no
     volume. The limits of the total's ratio are percentiles over resampled patients, since patients

@@ -34,11 +34,11 @@ from chc_gating.monitoring.cohort_permutation import (
 from chc_gating.monitoring.cohort_rates import (
     Counts,
     RateFit,
-    find_rate_bound,
     find_rate_limits,
     find_ratio_limits,
     find_scores,
     find_slope_limits,
+    find_zero_bound,
     fit_rates,
 )
 from chc_gating.monitoring.cohort_roc import find_auc, find_auc_limits
@@ -51,6 +51,7 @@ MIN_PER_GROUP = 5
 FEWEST_PER_GROUP = 2
 """One draw of a group says nothing of how its patients differ: no number rests on it."""
 MOST_LEVELS = 12
+UPPER_TAIL = 0.05
 
 
 def compare_field(
@@ -148,7 +149,9 @@ def _record(found: PermutationResult | None, seed: int) -> Permutation | None:
 def _describe_level(data: Counts, fit: RateFit, stratum: int, name: str) -> LevelRate:
     counts, volumes = data.select(stratum)
     limits = find_rate_limits(data, stratum)
-    bound = find_rate_bound(data, stratum)
+    bound = None
+    if fit.rates[stratum] == 0:
+        bound = find_zero_bound(data, stratum, alpha=fit.alpha, tail=UPPER_TAIL)
     return LevelRate(
         level=name,
         draws=counts.size,

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from scipy.optimize import brentq
 from scipy.special import gammaln, stdtrit
 
-from chc_gating.counting.intervals import CONFIDENCE, find_garwood_limits, find_upper_limit
+from chc_gating.counting.intervals import CONFIDENCE
 from chc_gating.model.events import FloatArray
 
 IntArray = npt.NDArray[np.int64]
@@ -26,6 +26,10 @@ MOST_ALPHA = 50.0
 _GRID = np.concatenate([[0.0], np.geomspace(1e-3, MOST_ALPHA, 60)])
 _REFINEMENTS, _REFINED = 4, 31
 _NEWTON_STEPS = 60
+_LEAST_ALPHA = 1e-6
+"""Below it the Gamma functions cancel to fewer digits than alpha matters in: Poisson."""
+_NO_GAIN = 1e-7
+"""Log-likelihood below which a dispersion is the grid's accuracy, and is none."""
 _FARTHEST = 40.0
 
 
@@ -89,36 +93,51 @@ def fit_rates(data: Counts) -> RateFit:
         grid = np.linspace(*around, _REFINED)
     values = _profile_alpha(data, grid)
     best = int(np.argmax(values))
+    if _profile_alpha(data, _GRID[:1])[0] >= values[best] - _NO_GAIN:
+        grid, best = _GRID, 0
     alpha = grid[best : best + 1]
     rates = [_solve_rate(*data.select(g), alpha)[0] for g in range(data.groups)]
-    return RateFit(np.array(rates), float(alpha[0]), float(values[best]))
+    return RateFit(np.array(rates), float(alpha[0]), float(values.max()))
 
 
 def find_rate_limits(data: Counts, stratum: int, *, confidence: float = CONFIDENCE) -> Limits:
     """Return profile-likelihood limits of one stratum's rate.
 
     The deviance is held against F(1, n - groups) and not chi-squared, since alpha is estimated
-    from few draws. All counts zero: Garwood's limits, which know no over-dispersion.
+    from few draws. A stratum without cells has 0 and the bound of `find_zero_bound`.
     """
-    if not data.counts.any():
-        _, total = data.select(stratum)
-        return Limits(0.0, find_garwood_limits(0, confidence=confidence)[1] / float(total.sum()))
     fit = fit_rates(data)
+    if fit.rates[stratum] == 0:
+        tail = (1 - confidence) / 2
+        return Limits(0.0, find_zero_bound(data, stratum, alpha=fit.alpha, tail=tail))
     return _cross(
         lambda x: _fix_rate(data, stratum, np.exp(x)),
         fit,
-        estimate=fit.rates[stratum],
+        estimate=float(fit.rates[stratum]),
         start=1 / float(data.exposures.sum()),
         cutoff=_cut_off(data, confidence),
     )
 
 
-def find_rate_bound(data: Counts, stratum: int, *, confidence: float = CONFIDENCE) -> float | None:
-    """Return the one-sided upper limit of one stratum's rate; None where there is none."""
-    if not data.counts.any():
-        _, total = data.select(stratum)
-        return find_upper_limit(0, confidence=confidence) / float(total.sum())
-    return find_rate_limits(data, stratum, confidence=2 * confidence - 1).high
+def find_zero_bound(data: Counts, stratum: int, *, alpha: float, tail: float) -> float:
+    """Return the rate at which a stratum would be without cells with probability ``tail``.
+
+    Exact given alpha, Garwood's bound where that is 0. The deviance of a zero is half as far away
+    as it should be (1.9 cells for 3.0), so it is not used.
+    """
+    _, exposures = data.select(stratum)
+    wanted = -float(np.log(tail))
+    if alpha == 0:
+        return wanted / float(exposures.sum())
+
+    def excess(log_rate: float) -> float:
+        return float(np.log1p(alpha * np.exp(log_rate) * exposures).sum() / alpha) - wanted
+
+    low = float(np.log(wanted / exposures.sum()))
+    high = low + 1.0
+    while excess(high) < 0:
+        high += 1 + (high - low)
+    return float(np.exp(brentq(excess, low, high)))
 
 
 def find_ratio_limits(
@@ -126,10 +145,11 @@ def find_ratio_limits(
 ) -> Limits:
     """Return profile-likelihood limits of a stratum's rate over the reference's.
 
-    With a zero in one of both one side is open; with zeros in both, both are.
+    With a zero in one of both one side is open, and the other is not nearer than the bound of the
+    zero's rate over the other's rate; with zeros in both, both are open.
     """
     fit = fit_rates(data)
-    over, under = fit.rates[stratum], fit.rates[reference]
+    over, under = float(fit.rates[stratum]), float(fit.rates[reference])
     if over == 0 and under == 0:
         return Limits(None, None)
     estimate = np.inf if under == 0 else over / under
@@ -138,7 +158,23 @@ def find_ratio_limits(
         tied = tie_strata(data, stratum, reference, float(np.exp(log_ratio)))
         return fit_rates(tied).log_likelihood
 
-    return _cross(profile, fit, estimate=estimate, start=1.0, cutoff=_cut_off(data, confidence))
+    limits = _cross(profile, fit, estimate=estimate, start=1.0, cutoff=_cut_off(data, confidence))
+    tail = (1 - confidence) / 2
+    if over == 0 and limits.high is not None:
+        bound = find_zero_bound(data, stratum, alpha=fit.alpha, tail=tail)
+        return Limits(0.0, max(limits.high, bound / under))
+    if under == 0 and limits.low is not None:
+        bound = find_zero_bound(data, reference, alpha=fit.alpha, tail=tail)
+        return Limits(min(limits.low, over / bound), None)
+    return limits
+
+
+def ratio_is_inside(
+    data: Counts, stratum: int, reference: int, *, ratio: float, confidence: float = CONFIDENCE
+) -> bool:
+    """Return whether a ratio lies between the limits of `find_ratio_limits`, by one fit."""
+    tied = fit_rates(tie_strata(data, stratum, reference, ratio)).log_likelihood
+    return 2 * (fit_rates(data).log_likelihood - tied) <= _cut_off(data, confidence)
 
 
 def find_slope_limits(
@@ -221,13 +257,14 @@ def _log_likelihood(counts: IntArray, means: FloatArray, alphas: FloatArray) -> 
     """Return (a,) sums over draws; means : (a, n)."""
     safe = np.maximum(means, 1e-300)
     poisson = counts * np.log(safe) - means - gammaln(counts + 1)
-    a = np.where(alphas > 0, alphas, 1.0)[:, None]
+    dispersed = alphas > _LEAST_ALPHA
+    a = np.where(dispersed, alphas, 1.0)[:, None]
     size = 1 / a
     binomial = (
         gammaln(counts + size) - gammaln(size) - gammaln(counts + 1)
         + counts * np.log(a * safe) - (counts + size) * np.log1p(a * means)
     )  # fmt: skip
-    chosen = np.where(alphas[:, None] > 0, binomial, poisson)
+    chosen = np.where(dispersed[:, None], binomial, poisson)
     return np.asarray(np.where((means == 0) & (counts == 0), 0.0, chosen).sum(axis=1))
 
 

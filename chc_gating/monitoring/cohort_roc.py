@@ -9,6 +9,8 @@ from scipy.special import ndtri
 from chc_gating.counting.intervals import CONFIDENCE
 from chc_gating.model.events import FloatArray
 
+_NEAR = 1e-12
+
 
 def find_auc(higher: FloatArray, lower: FloatArray) -> float:
     """Return P(a rate of ``higher`` is above one of ``lower``), ties counted one half.
@@ -32,8 +34,11 @@ def find_auc_limits(
     and would give a small study no width; this one gives it.
     """
     z = float(ndtri((1 + confidence) / 2))
-    low = 0.0 if area <= 0 else brentq(_excess, 0.0, area, args=(area, n_higher, n_lower, z))
-    high = 1.0 if area >= 1 else brentq(_excess, area, 1.0, args=(area, n_higher, n_lower, z))
+    # At an area of 0 or 1 the excess has a root in the estimate itself, which is not the limit.
+    inside = min(max(area, _NEAR), 1 - _NEAR)
+    sizes = (area, n_higher, n_lower, z)
+    low = 0.0 if area <= 0 else brentq(_excess, 0.0, inside, args=sizes)
+    high = 1.0 if area >= 1 else brentq(_excess, inside, 1.0, args=sizes)
     return float(low), float(high)
 
 

@@ -23,6 +23,9 @@ KIND_WORDS = {
 OPEN = "no limit"
 """What stands for a side of an interval that the data leave open."""
 
+ZERO_UPPER = 2.995732
+"""One-sided 95 % upper limit of the expected count where none was found (Garwood)."""
+
 
 @dataclass(frozen=True)
 class SectionTable:
@@ -73,7 +76,7 @@ def describe_groups(one: GroupComparison) -> SectionTable:
             (
                 level.level,
                 format_count(level.draws),
-                f"{format_count(level.count)} in {format_volume(level.volume_ml)}",
+                f"{format_found(level.count)} in {format_volume(level.volume_ml)}",
                 format_level(level),
                 ratio,
                 area,
@@ -108,8 +111,8 @@ def describe_chc_to_ctc(one: ChcToCtc) -> SectionTable:
         (
             d.draw,
             d.patient,
-            format_count(d.chc),
-            format_count(d.ctc),
+            format_found(d.chc),
+            format_found(d.ctc),
             format_ratio(d.ratio, d.low, d.high),
         )
         for d in one.draws
@@ -119,7 +122,8 @@ def describe_chc_to_ctc(one: ChcToCtc) -> SectionTable:
         f"Ten CHC or more for every CTC in {one.ten_or_more} of {draws} draws; the whole interval "
         f"is at 10 or above in {one.surely_ten_or_more} and below 10 in {one.surely_below_ten}; "
         f"{one.without_cells} have neither and say nothing.",
-        f"First draws of {one.patients} patients: {one.chc} CHC and {one.ctc} CTC, ratio "
+        f"First draws of {one.patients} patients: {format_found(one.chc)} CHC and "
+        f"{format_found(one.ctc)} CTC, ratio "
         f"{format_ratio(one.ratio, one.low, one.high)}.",
         *(_sentence(note) for note in one.notes),
     ]
@@ -143,7 +147,7 @@ def describe_agreement(one: Agreement) -> SectionTable:
 
 def _describe_pair(pair: AgreementPair) -> tuple[str, ...]:
     sides = tuple(
-        f"{format_count(side.count)} in {format_volume(side.volume_ml)}"
+        f"{format_found(side.count)} in {format_volume(side.volume_ml)}"
         for side in (pair.first, pair.second)
     )
     return (pair.draw, pair.patient, *sides, format_ratio(pair.ratio, pair.low, pair.high))
@@ -169,13 +173,22 @@ def _describe_summary(one: Agreement) -> list[str]:
 
 
 def format_level(level: LevelRate) -> str:
-    """Return a group's rate with its interval; a zero with its one-sided bound, or no number."""
+    """Return a group's rate with its interval; a zero with its one-sided bound."""
     if level.count == 0:
-        if level.upper95_per_7_5_ml is None:
-            return "none found; no bound can be given"
         return f"0, at most {format_amount(level.upper95_per_7_5_ml)}"
     low, high = level.low_per_7_5_ml, level.high_per_7_5_ml
     return f"{format_amount(level.per_7_5_ml)} ({format_range(low, high)})"
+
+
+def format_found(count: int) -> str:
+    """Return a count; a zero with the expected count that it does not exclude.
+
+    Examples
+    --------
+    >>> format_found(1200), format_found(0)
+    ('1,200', '0 (at most 3.0)')
+    """
+    return format_count(count) if count else f"0 (at most {ZERO_UPPER:.1f})"
 
 
 def format_ratio(ratio: float | None, low: float | None, high: float | None) -> str:

@@ -57,6 +57,22 @@ def test_broken_and_missing_files_leave_their_draws_not_counted_with_a_reason(ba
     assert {row["draw"] for row in read_counts(batch) if row["count"]} == set(COUNTED)
 
 
+def test_statements_on_the_batch_stand_in_their_file_and_on_the_page(batch: Path) -> None:
+    result = json.loads((batch / "results/batch/cohort.json").read_text("utf-8"))
+    page = (batch / "results/batch/report.html").read_text("utf-8")
+    pairs = [
+        (draw["draw"], draw["chc"], draw["ctc"])
+        for scope in result["chc_to_ctc"]
+        for draw in scope["draws"]
+        if scope["gates"] == "wide"
+    ]
+
+    assert pairs == [("P1-first", 12, 3), ("P1-second", 7, 0)]
+    assert {pair["draw"] for one in result["agreement"] for pair in one["pairs"]} == {"P1-second"}
+    assert "<h2>CHC against CTC</h2>" in page
+    assert "Flow against slide" in page
+
+
 def test_closing_lines_say_what_was_counted_and_what_was_not(finished: tuple[Path, Run]) -> None:
     _, run = finished
     closing = run.output[run.output.index("of 5 draws") - 40 :]
