@@ -1,1 +1,1 @@
-"""From counts of draws to statements: change, series, cohorts, agreement."""
+"""From counts of draws to statements: change, trend, alarms, lead time, cohorts, agreement."""

@@ -17,7 +17,7 @@ LIMITS = (
     "results/limits/flow/narrow/-/limits.json",
     "results/limits/slide/slide/-/limits.json",
 )
-BATCH = ("counts.tsv", "counts.parquet", "not_counted.tsv", "report.html")
+BATCH = ("cohort.json", "counts.tsv", "counts.parquet", "not_counted.tsv", "report.html")
 
 pytestmark = pytest.mark.workflow
 
