@@ -108,7 +108,6 @@ def _pack(
     sides = [side for gate in compiled for side in gate.sides]
     marker_channel = _integers(file.index(cut.channel) for cut in cuts)
     first, detector, weight = terms
-    leans_on = [detector[first[c] : first[c + 1]] for c in marker_channel]
     place = {marker: k for k, marker in enumerate(tables.markers)}
     entries = [entry for _, entry in tables.entries]
     return PlanArrays(
@@ -129,7 +128,6 @@ def _pack(
         cuts=shift_cuts(cuts),
         factor=np.ones(len(file.names)),
         saturation=np.full(len(file.names), np.inf),
-        marker_detectors=_integers(sorted({int(d) for row in leans_on for d in row})),
         phenotype=NONE,
         phenotype_table=NONE if tables.phenotypes is None else len(entries) - 1,
         bead=NONE,

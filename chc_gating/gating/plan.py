@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 
 from chc_gating.kernels.plan_arrays import PlanArrays
+from chc_gating.kernels.sweep import State
 from chc_gating.model.acquisition import AppliedCut
-from chc_gating.model.events import EventStream
+from chc_gating.model.events import EventStream, FloatArray, StoredBatch
 from chc_gating.model.panel import Transform
 from chc_gating.model.phenotypes import PhenotypeTable
 
@@ -36,6 +39,18 @@ class DensityPlan:
     y: Axis
 
 
+class EventRule(Protocol):
+    """A gate that no kernel decides."""
+
+    def bind(self, factor: FloatArray) -> EventRule:
+        """Return the rule for a stream whose stored values have these factors (m,)."""
+        ...
+
+    def enter(self, stored: StoredBatch, p: int, parent: int, state: State) -> None:
+        """Put a batch's events into population p of the state, and note who is undecided."""
+        ...
+
+
 @dataclass(frozen=True)
 class GatePlan:
     """What `run_plan` evaluates.
@@ -46,6 +61,7 @@ class GatePlan:
     phenotypes : None where the gates name no phenotypes or no cuts.
     nucleated : the population that counts as nucleated, None where that is not known.
     arrays : the plan as kernels read it, for channels of factor 1 that never saturate.
+    rules : by population index, the gates that no kernel decides (their kind is RULE).
     """
 
     channels: tuple[str, ...]
@@ -59,6 +75,7 @@ class GatePlan:
     cuts: tuple[AppliedCut, ...]
     densities: tuple[DensityPlan, ...]
     arrays: PlanArrays
+    rules: Mapping[int, EventRule] = field(default_factory=dict)
 
     def bind(self, stream: EventStream) -> PlanArrays:
         """Return the arrays for a stream: its factors and saturation put in.

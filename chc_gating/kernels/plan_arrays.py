@@ -1,4 +1,4 @@
-"""The arrays that make up a gate plan. No kernel takes the tuple: see gate.py for the cost."""
+"""The arrays that make up a gate plan."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
 
-ALL, RECTANGLE, RATIO, WHEN = 0, 1, 2, 3
-"""Kinds of gate."""
+ALL, RECTANGLE, RATIO, WHEN, RULE = 0, 1, 2, 3, 4
+"""Kinds of gate; a RULE is decided between kernel calls, by the plan's rules."""
 
 NONE = -1
 """No such index, in arrays that only kernels and their callers read."""
@@ -25,6 +25,9 @@ class PlanArrays(NamedTuple):
 
     A value is one number of an event: sum of stored[detector] * weight over its terms. The first
     m values are the compensated channels, the other m the same channels uncompensated.
+    Only arrays and integers stand here: kernels take it whole, and take arrays out of it outside
+    of their loops over events.
+
     A side is one interval [low, high) of a value. The first population holds all events; a
     population's parent comes before it.
     """
@@ -43,7 +46,6 @@ class PlanArrays(NamedTuple):
     table_offset: IntArray  # (W + 1,) where table w starts in table_entry
     table_entry: NDArray[np.int16]  # per combination of states: class index, or what a rule decides
     marker_channel: IntArray  # (K,) channel index, which is also the marker's value index
-    marker_detectors: IntArray  # channels that any marker's value is made of
     cuts: FloatArray  # (3 scenarios, K, 2): negative below the first, positive from the second
     factor: FloatArray  # (m,) stored value times factor is the linear value
     saturation: FloatArray  # (m,) linear
@@ -55,8 +57,3 @@ class PlanArrays(NamedTuple):
         """Return the detectors and weights of value v."""
         place = slice(self.term_first[v], self.term_first[v + 1])
         return self.term_detector[place], self.term_weight[place]
-
-    def table(self, w: int) -> tuple[IntArray, NDArray[np.int16]]:
-        """Return the markers and the entries of table w."""
-        markers = self.table_marker[self.table_first[w] : self.table_first[w + 1]]
-        return markers, self.table_entry[self.table_offset[w] : self.table_offset[w + 1]]
