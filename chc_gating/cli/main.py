@@ -391,6 +391,15 @@ def compare_command(
         raise typer.Exit(EXIT_MACHINE_OR_BUG)
 
 
+@app.command("warm", epilog="Example: chc warm")
+def warm_command(log_level: LogLevel = "warning") -> None:
+    """Compile the gating kernels for this processor; done at set-up, once a type of node."""
+    _set_log_level(log_level)
+    from chc_gating.stages.warm import warm
+
+    warm()
+
+
 @app.command("schema", epilog="Example: chc schema --output schemas/")
 def schema_command(output: OutputFolder, log_level: LogLevel = "warning") -> None:
     """Write the JSON Schema of every YAML file and sheet."""

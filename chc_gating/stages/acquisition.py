@@ -25,7 +25,7 @@ from chc_gating.model.flags import count_event_flags, event_flag_names
 from chc_gating.storage.densities import write_densities
 from chc_gating.storage.provenance import software_version
 from chc_gating.storage.records import write_record
-from chc_gating.storage.tables import write_table
+from chc_gating.storage.tables import build_table, write_table
 
 if TYPE_CHECKING:
     import pyarrow
@@ -182,26 +182,20 @@ def candidates_table(
 
     ``positions`` adds columns of a slide, (c,) each, in the order of the candidates.
     """
-    import pyarrow
-
     found = result.candidates
-    columns = [
+    columns: list[np.ndarray | Sequence[str]] = [
         np.arange(len(found.event_id), dtype=np.int64),
         found.event_id.astype(np.int64),
         found.bin.astype(np.int32),
-        list(found.phenotype),
-        list(found.sub_phenotype),
-        [";".join(event_flag_names(int(bits))) for bits in found.flags],
+        found.phenotype,
+        found.sub_phenotype,
+        [";".join(event_flag_names(bits)) for bits in found.flags.tolist()],
         *(positions[name] for name in POSITIONS if positions),
     ]
     for i in range(len(result.channels)):
-        columns += [np.ascontiguousarray(found.raw[:, i])]
-        columns += [np.ascontiguousarray(found.compensated[:, i])]
+        columns += [found.raw[:, i], found.compensated[:, i]]
     schema = candidates_schema(result.channels, has_positions=bool(positions))
-    return pyarrow.Table.from_arrays(
-        [pyarrow.array(c, field.type) for c, field in zip(columns, schema, strict=True)],
-        schema=schema,
-    )
+    return build_table(columns, schema)
 
 
 def candidates_schema(channels: Iterable[str], *, has_positions: bool) -> pyarrow.Schema:
