@@ -24,6 +24,7 @@ from chc_gating.stages.acquisition import (
     write_gated,
     write_not_counted,
 )
+from chc_gating.stages.progress import show_progress
 from chc_gating.stages.spillover import describe_spillover, resolve_spillover
 from chc_gating.storage.atomic import replacing_files
 from chc_gating.storage.provenance import describe_input
@@ -87,7 +88,7 @@ def _gate(
         plan, found = _compile(fcs, origin, spillover=spillover, bead_population=bead_population)
     except RawFileError as error:
         raise RawFileError(f"{file}: {error}") from None
-    stream = fcs.event_stream()
+    stream = show_progress(fcs.event_stream(), f"gating {file.name}")
     result = run_plan(stream, plan, threads=threads)
     bins = assess_time(result)
     measured = Measured(
