@@ -107,6 +107,7 @@ bench: $(VENV)/.installed-test $(PEERS_VENV)/.installed  ## measure against peer
 
 docs-tables: $(VENV)/.installed-test $(PEERS_VENV)/.installed  ## write the measured tables of docs/
 	$(PY) benchmarks/quirk_table.py --peers $(PEERS_VENV)/bin/python $(ARGS)
+	$(PY) benchmarks/isac_table.py
 
 # `make fuzz FUZZ_S=3600` runs for an hour; atheris has wheels for Linux on x86.
 FUZZ_S := 120

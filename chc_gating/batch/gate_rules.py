@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from chc_gating.batch.explain import suggest
+from chc_gating.batch.findings import Finding
+from chc_gating.batch.marker_rules import check_markers
+from chc_gating.batch.shape_rules import check_shape
 from chc_gating.errors import ChcError
 from chc_gating.model.expression import Expression, ExpressionError, parse_expression
-from chc_gating.model.gates import CUT_SOURCES, MAX_POPULATIONS, ROOT, Bound, Gates, PopulationGate
+from chc_gating.model.gates import (
+    CUT_SOURCES,
+    MAX_POPULATIONS,
+    ROOT,
+    SCALED_KINDS,
+    Bound,
+    Gates,
+    PopulationGate,
+)
 from chc_gating.model.panel import Panel
 from chc_gating.model.phenotypes import (
     CANDIDATE_CLASSES,
@@ -16,18 +26,6 @@ from chc_gating.model.phenotypes import (
     compile_phenotypes,
     find_overlaps,
 )
-
-_BUILT_RULES = ("rectangle", "ratio", "when")
-
-
-@dataclass(frozen=True)
-class Finding:
-    """A fault at a path of keys, before its line is known."""
-
-    keys: tuple[object, ...]
-    problem: str
-    remedy: str
-    value: object = None
 
 
 def find_unused_cuts(gates: Gates) -> list[str]:
@@ -41,7 +39,6 @@ def check_form(gates: Gates) -> Iterator[Finding]:
     if len(gates.populations) > MAX_POPULATIONS:
         problem = f"{len(gates.populations)} populations; at most {MAX_POPULATIONS} fit one plan"
         yield Finding(("populations",), problem, "leave out some")
-    yield from _check_import(gates)
     yield from _check_parents(gates)
     for name, gate in gates.populations.items():
         yield from _check_population(name, gate, gates)
@@ -51,17 +48,24 @@ def check_form(gates: Gates) -> Iterator[Finding]:
             yield _unbuilt(("cuts", marker, source), f"a cut from {source}", "give a fixed cut")
     for key in ("phenotype", "nucleated"):
         yield from _check_reference(gates, key)
+    yield from check_markers(gates)
     yield from _check_phenotypes(gates)
 
 
-def _unbuilt(keys: tuple[object, ...], what: str, remedy: str) -> Finding:
-    return Finding(keys, f"{what} is not built in this version", remedy)
+def _unbuilt(keys: tuple[object, ...], what: str, remedy: str, value: object = None) -> Finding:
+    return Finding(keys, f"{what} is not built in this version", remedy, value)
 
 
-def _check_import(gates: Gates) -> Iterator[Finding]:
-    for key in ("file", "group", "markers"):
-        if getattr(gates, key):
-            yield _unbuilt((key,), "an imported gates file", "write the gates as YAML")
+def check_source(gates: Gates) -> Iterator[Finding]:
+    """Yield what is wrong before another program's file is read."""
+    if gates.file is not None and gates.populations:
+        remedy = "write the populations here, or take them from the file"
+        yield Finding(("populations",), f"populations come from {gates.file}", remedy)
+    if gates.group is not None:
+        yield _unbuilt(("group",), "a group of a FlowJo workspace", "remove it", gates.group)
+    for name, gate in gates.populations.items():
+        if gate.imported is not None:
+            yield Finding(("populations", name, "imported"), "is not a known key", "remove it")
 
 
 def _check_parents(gates: Gates) -> Iterator[Finding]:
@@ -110,14 +114,14 @@ def _find_cycle(start: str, gates: Gates) -> tuple[str, ...]:
 
 def _check_population(name: str, gate: PopulationGate, gates: Gates) -> Iterator[Finding]:
     keys = ("populations", name, gate.kind)
-    if gate.kind not in _BUILT_RULES:
-        yield _unbuilt(keys, f"`{gate.kind}`", f"use {', '.join(_BUILT_RULES)}")
-    if gate.kind != "rectangle" and gate.scale == "transformed":
-        yield _unbuilt(
+    if gate.kind not in SCALED_KINDS and gate.scale == "transformed":
+        yield Finding(
             ("populations", name, "scale"),
-            f"a {gate.kind} with scale transformed",
-            "give its bounds in compensated linear units",
+            f"transformed is for {', '.join(SCALED_KINDS)}, not for {gate.kind}",
+            "give its numbers in linear units",
         )
+    yield from check_shape(keys, gate)
+    yield from _check_references(name, gate, gates)
     if gate.rectangle is not None:
         if not gate.rectangle:
             yield Finding(keys, "names no channel", "name a channel with its bounds")
@@ -127,6 +131,21 @@ def _check_population(name: str, gate: PopulationGate, gates: Gates) -> Iterator
         yield from _check_bounds((*keys, "within"), gate.ratio.within)
     if gate.when is not None:
         yield from _check_rule(keys, gate.when)
+
+
+def _check_references(name: str, gate: PopulationGate, gates: Gates) -> Iterator[Finding]:
+    order = {n: i for i, n in enumerate(gates.populations)}
+    keys = ("populations", name, gate.kind)
+    for other in gate.references if gate.imported is None else ():
+        if other == ROOT or other not in order:
+            yield Finding(keys, "no such population", suggest(other, order), other)
+        elif order[other] >= order[name]:
+            yield Finding(
+                keys,
+                "is not above; populations are evaluated top down",
+                f"move {other} above {name}",
+                other,
+            )
 
 
 def _check_bounds(keys: tuple[object, ...], bounds: tuple[Bound, Bound]) -> Iterator[Finding]:
@@ -182,7 +201,7 @@ def check_overlaps(gates: Gates, panel: Panel | None) -> Iterator[Finding]:
             return
         for marker in rule.markers:
             if (panel is not None and marker not in panel.markers) or (
-                gates.cuts and marker not in gates.cuts
+                gates.called and marker not in gates.called
             ):
                 return
     try:
@@ -206,7 +225,6 @@ def check_panel(gates: Gates, panel: Panel | None) -> Iterator[Finding]:
     """
     if panel is not None:
         yield from _check_channels(gates, panel)
-        yield from _check_scales(gates, panel)
     told: set[str] = set()
     for keys, marker in _marker_uses(gates):
         if marker in told:
@@ -217,7 +235,7 @@ def check_panel(gates: Gates, panel: Panel | None) -> Iterator[Finding]:
                 keys, f"panel {panel.name} has no marker {marker}", suggest(marker, panel.markers)
             )
         # Without any cut a lab looks for its cuts: rules of phenotypes may already stand there.
-        elif marker not in gates.cuts and (gates.cuts or keys[0] != "phenotypes"):
+        elif marker not in gates.called and (gates.called or keys[0] != "phenotypes"):
             told.add(marker)
             yield Finding(keys, f"marker {marker} has no cut", f"add {marker} to cuts")
 
@@ -227,9 +245,9 @@ def check_table(gates: Gates, panel: Panel) -> Iterator[Finding]:
 
     To be asked where `check_overlaps` finds nothing.
     """
-    if not gates.phenotypes or not gates.cuts:
+    if not gates.phenotypes or not gates.called:
         return
-    epithelial = [m for m in panel.markers_with_role("epithelial") if m in gates.cuts]
+    epithelial = [m for m in panel.markers_with_role("epithelial") if m in gates.called]
     try:
         compile_phenotypes(gates.phenotypes, epithelial=epithelial)
     except ChcError as error:
@@ -238,27 +256,12 @@ def check_table(gates: Gates, panel: Panel) -> Iterator[Finding]:
 
 def _check_channels(gates: Gates, panel: Panel) -> Iterator[Finding]:
     for name, gate in gates.populations.items():
-        channels = gate.rectangle or (gate.ratio.of if gate.ratio is not None else ())
-        for channel in channels:
+        for channel in gate.channels:
             if channel not in panel.channels:
                 yield Finding(
                     ("populations", name, gate.kind, channel),
                     f"panel {panel.name} has no channel {channel}",
                     suggest(channel, panel.channels),
-                )
-
-
-def _check_scales(gates: Gates, panel: Panel) -> Iterator[Finding]:
-    """Yield gates and cuts on a scale that cannot be inverted yet."""
-    if panel.transform.kind != "biexponential":
-        return
-    for key, group in (("populations", gates.populations), ("cuts", gates.cuts)):
-        for name, item in group.items():
-            if item.scale == "transformed":
-                yield _unbuilt(
-                    (key, name, "scale"),
-                    "scale transformed with biexponential",
-                    f"use logicle in panel {panel.name}, with the same t, w, m, a",
                 )
 
 
@@ -273,3 +276,4 @@ def _marker_uses(gates: Gates) -> Iterator[tuple[tuple[object, ...], str]]:
         if isinstance(parsed, Expression):
             yield from ((keys, marker) for marker in parsed.markers)
     yield from ((("cuts", marker), marker) for marker in gates.cuts)
+    yield from ((("markers", marker), marker) for marker in gates.markers)

@@ -1,4 +1,4 @@
-"""Gates files as YAML: read, validated, and refused where a part is not built."""
+"""Gates files: YAML, Gating-ML 2.0, or YAML whose populations another file holds."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from chc_gating.batch.documents import Document, read_document
+from chc_gating.batch.findings import Finding
 from chc_gating.batch.gate_rules import (
-    Finding,
     check_form,
     check_overlaps,
     check_panel,
+    check_source,
     check_table,
     find_unused_cuts,
 )
@@ -19,11 +20,15 @@ from chc_gating.errors import ConfigError, Fault
 from chc_gating.model.gates import Gates
 from chc_gating.model.panel import Panel
 
-_IMPORTED = {".xml": "Gating-ML files", ".wsp": "FlowJo workspaces"}
+_UNBUILT = {".wsp": "FlowJo workspaces"}
+_HIDDEN = ("matrices",)
+"""Keys of the record that no user writes."""
 
 
 def load_gates(path: Path, *, panel: Panel | None = None) -> Gates:
-    """Return the gates of a YAML file, named after it; checked against a panel, if given.
+    """Return the gates of a YAML or Gating-ML file, named after it; checked against a panel.
+
+    A Gating-ML 2.0 document (.xml) has populations and nothing else: no cuts, no phenotypes.
 
     Raises ConfigError with all faults, each with its line.
     """
@@ -67,9 +72,11 @@ class GatesFile:
 def read_gates(path: Path, *, shown: str | None = None) -> GatesFile:
     """Read a gates file; its faults are kept, not raised."""
     file = shown or str(path)
-    if path.suffix.lower() in _IMPORTED:
-        problem = f"{_IMPORTED[path.suffix.lower()]} are not built in this version"
-        return GatesFile(None, [Fault(file, problem, "write the gates as YAML")])
+    if path.suffix.lower() in _UNBUILT:
+        problem = f"{_UNBUILT[path.suffix.lower()]} are not built in this version"
+        return GatesFile(None, [Fault(file, problem, "export the gates as Gating-ML 2.0")])
+    if path.suffix.lower() == ".xml":
+        return _read_imported(path, file)
     try:
         document = read_document(path, shown=shown)
     except ConfigError as error:
@@ -78,10 +85,50 @@ def read_gates(path: Path, *, shown: str | None = None) -> GatesFile:
     flat = [document.fault(k, "is true or false", remedy) for k in find_booleans(document.data)]
     if flat:
         return GatesFile(None, flat)
+    hidden = [
+        document.fault((k,), "is not a known key", "remove it")
+        for k in _HIDDEN
+        if k in document.data
+    ]
+    if hidden:
+        return GatesFile(None, hidden)
     gates, faults = validate_document(document, Gates, name=path.stem)
     if gates is not None:
-        faults = faults + _locate(check_form(gates), document)
+        faults = faults + _locate(check_source(gates), document)
+    if gates is not None and not faults and gates.file is not None:
+        gates, faults = _fill_in(gates, path, document)
+    if gates is not None and not faults:
+        faults = _locate(check_form(gates), document)
     return GatesFile(gates, faults, document)
+
+
+def _read_imported(path: Path, file: str) -> GatesFile:
+    from chc_gating.batch.gating_ml import read_gating_ml
+
+    try:
+        populations, matrices = read_gating_ml(path, shown=file)
+    except ConfigError as error:
+        return GatesFile(None, list(error.faults))
+    return GatesFile(Gates(name=path.stem, populations=populations, matrices=matrices), [])
+
+
+def _fill_in(gates: Gates, path: Path, document: Document) -> tuple[Gates | None, list[Fault]]:
+    """Return the gates with the populations of the file that they name."""
+    from chc_gating.batch.gating_ml import read_gating_ml
+
+    other = path.parent / (gates.file or "")
+    if other.suffix.lower() != ".xml":
+        what = _UNBUILT.get(other.suffix.lower(), f"gates from a {other.suffix or 'nameless'} file")
+        remedy = "name a Gating-ML 2.0 document (.xml)"
+        fault = document.fault(
+            ("file",), f"{what} are not built in this version", remedy, gates.file
+        )
+        return None, [fault]
+    try:
+        populations, matrices = read_gating_ml(other)
+    except ConfigError as error:
+        return None, list(error.faults)
+    return gates.model_copy(update={"populations": populations, "matrices": matrices}), []
 
 
 def _locate(findings: Iterator[Finding], document: Document) -> list[Fault]:

@@ -12,7 +12,7 @@ from chc_gating.batch.configuration import SHEETS
 from chc_gating.batch.rows import Row
 from chc_gating.batch.settings import Configuration, Settings
 from chc_gating.batch.tables import column_kind
-from chc_gating.model.gates import Cut, Gates, PopulationGate
+from chc_gating.model.gates import WRITTEN_BY_NOBODY, Cut, Gates, PopulationGate
 from chc_gating.model.panel import Channel, Panel, Transform
 
 MODELS: dict[str, type[BaseModel]] = {
@@ -70,9 +70,14 @@ def describe_model(record: type[BaseModel]) -> str:
         lines += [
             _describe_key(info.alias or name, info)
             for name, info in record.model_fields.items()
-            if name != _NAMED_BY_FILE
+            if name != _NAMED_BY_FILE and not _is_hidden(info)
         ]
     return "\n".join(lines) + "\n"
+
+
+def _is_hidden(info: FieldInfo) -> bool:
+    """Return whether a key is set by a reader of files and written by nobody."""
+    return info.description == WRITTEN_BY_NOBODY
 
 
 def _describe_column(record: type[Row], name: str) -> str:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from chc_gating.batch.documents import Document
 from chc_gating.batch.explain import explain_error
 from chc_gating.errors import Fault
+from chc_gating.model.gates import WRITTEN_BY_NOBODY
 
 RecordType = TypeVar("RecordType", bound=BaseModel)
 
@@ -69,7 +70,11 @@ def _known_keys(record: type[BaseModel], keys: tuple[object, ...]) -> list[str]:
         here, inside_mapping = (None, inner) if mapped else (inner, None)
     if here is None:
         return []
-    return [f.alias or n for n, f in here.model_fields.items() if n != "name"]
+    return [
+        f.alias or n
+        for n, f in here.model_fields.items()
+        if n != "name" and f.description != WRITTEN_BY_NOBODY
+    ]
 
 
 def _record_inside(annotation: Any) -> tuple[type[BaseModel] | None, bool]:

@@ -31,7 +31,7 @@ app = typer.Typer(
 )
 
 Panel = Annotated[Path, typer.Option("--panel", help="Panel file (YAML).")]
-Gates = Annotated[Path, typer.Option("--gates", help="Gates file (YAML).")]
+Gates = Annotated[Path, typer.Option("--gates", help="Gates file (YAML or Gating-ML).")]
 OutputFolder = Annotated[Path, typer.Option("--output", help="Folder for the results.")]
 OutputFile = Annotated[Path, typer.Option("--output", help="File to write.")]
 Threads = Annotated[int, typer.Option("--threads", min=1, help="Threads; results are the same.")]
@@ -398,6 +398,32 @@ def warm_command(log_level: LogLevel = "warning") -> None:
     from chc_gating.stages.warm import warm
 
     warm()
+
+
+export_app = typer.Typer(
+    no_args_is_help=True,
+    help="Write gates for other programs.",
+    epilog="Example: chc export gating-ml chc.yaml --panel chc4.yaml --output chc.xml",
+)
+app.add_typer(export_app, name="export")
+
+
+@export_app.command(
+    "gating-ml",
+    epilog="Example: chc export gating-ml chc.yaml --panel chc4.yaml --output chc.xml",
+)
+def export_gating_ml_command(
+    gates: Annotated[Path, typer.Argument(help="Gates file (YAML).")],
+    panel: Panel,
+    output: OutputFile,
+    spillover: SpilloverFile = None,
+    log_level: LogLevel = "warning",
+) -> None:
+    """Write a gates file as Gating-ML 2.0: populations, cuts and phenotypes as gates."""
+    _set_log_level(log_level)
+    from chc_gating.stages.export_gating_ml import export_gating_ml
+
+    export_gating_ml(gates, panel=panel, output=output, spillover=spillover)
 
 
 @app.command("schema", epilog="Example: chc schema --output schemas/")

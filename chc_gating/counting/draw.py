@@ -125,7 +125,7 @@ def _name_phenotypes(batch: Batch, key: GroupKey) -> tuple[str, ...]:
     gates, panel = batch.gates[key.gates], batch.panels[key.panel]
     if not gates.phenotypes:
         return ()
-    epithelial = [m for m in panel.markers_with_role("epithelial") if m in gates.cuts]
+    epithelial = [m for m in panel.markers_with_role("epithelial") if m in gates.called]
     return compile_phenotypes(gates.phenotypes, epithelial=epithelial).rows
 
 

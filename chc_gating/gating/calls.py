@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from chc_gating.gating.task import Task
-from chc_gating.kernels.plan_arrays import NOMINAL
 from chc_gating.kernels.sweep import Found, Room, State, Sums, sweep
 from chc_gating.model.events import StoredBatch
 
@@ -20,28 +18,32 @@ def call_events(
     state: State,
     found: Found,
     room: Room,
+    stop: int | None = None,
 ) -> int:
     """Gate a batch (n, m), add it to the sums, return how many candidates were found.
 
     A run of rectangles, ratios and `when` is one kernel call. Before a gate of another kind the
     kernel stops and leaves the state of the batch; the gate's rule enters its population there.
+    stop : gate only the populations before this one, into the state, and add nothing to the sums.
     """
-    populations = len(task.plan.population_names)
+    stop = len(task.plan.population_names) if stop is None else stop
     front = _NO_FLAGS if task.front_flags is None else task.front_flags
     flags = front[first_event : first_event + len(stored)].view()
     flags.flags.writeable = False  # kernels are compiled for one kind of array
 
-    def run(start: int, stop: int) -> int:
+    def run(start: int, end: int) -> int:
         given = task.arrays, task.course, sums, state, found, room
-        return int(sweep(stored, first_event, start, stop, flags, *given))
+        return int(sweep(stored, first_event, start, end, flags, *given))
 
     start = 1
     for p, rule in task.rules.items():
+        if p >= stop:
+            break
         if start == 1 or start < p:
             run(start, p)
         rule.enter(stored, p, int(task.arrays.gate_parent[p]), state)
         start = p + 1
-    return run(start, populations)
+    return run(start, stop)
 
 
 _NO_FLAGS = np.empty(0, dtype=np.uint32)
@@ -58,32 +60,13 @@ def set_up_state(n: int) -> State:
     )
 
 
-def ask_events(state: State, parent: int) -> NDArray[np.int64]:
-    """Return the events that are in a population with the cuts as they are, lower or higher."""
-    return np.flatnonzero((state.mask & _bit(parent)).any(axis=1))
-
-
-def enter_population(
-    state: State,
-    p: int,
-    parent: int,
-    *,
-    rows: NDArray[np.int64],
-    inside: NDArray[np.bool_],
-    undecided: NDArray[np.bool_],
-) -> None:
-    """Put events into population p, in every scenario in which they are in its parent.
-
-    rows : (k,) events that were asked for. inside, undecided : (k,) what the gate says of them;
-    undecided ones are invalid.
-    """
-    above = state.mask[rows] & _bit(parent) != 0
-    state.mask[rows] |= np.where(above & inside[:, np.newaxis], _bit(p), np.uint64(0))
-    state.invalid[rows[undecided & above[:, NOMINAL]]] |= _bit(p)
-
-
-def _bit(p: int) -> np.uint64:
-    return np.uint64(1 << p)
+def set_up_found(n: int) -> Found:
+    """Return room for n candidates."""
+    return Found(
+        row=np.empty(n, dtype=np.int64),
+        leaf=np.empty(n, dtype=np.int16),
+        flags=np.empty(n, dtype=np.uint32),
+    )
 
 
 def prepare_batch(stored: StoredBatch) -> StoredBatch:

@@ -7,17 +7,14 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from chc_gating.errors import ChcError
+from chc_gating.gating.compile_rules import PANEL, RuleContext, chain_bits
 from chc_gating.gating.density_plan import plan_densities
 from chc_gating.gating.file_channels import FileChannels
+from chc_gating.gating.mixtures import mix_imported, mix_panel
 from chc_gating.gating.plan import GatePlan, freeze
-from chc_gating.gating.populations import (
-    CompiledGate,
-    compile_population,
-    gate_channels,
-    order_populations,
-)
+from chc_gating.gating.populations import CompiledGate, compile_population, order_populations
 from chc_gating.gating.refuse import refuse_unbuilt
-from chc_gating.gating.tables import MarkerTables, apply_cuts, build_tables, shift_cuts
+from chc_gating.gating.tables import MarkerTables, apply_cuts, build_tables, place_cuts
 from chc_gating.gating.terms import build_terms
 from chc_gating.kernels.plan_arrays import NONE, IntArray, PlanArrays
 from chc_gating.model.acquisition import AppliedCut
@@ -34,9 +31,11 @@ def compile_gates(
     labels: Sequence[str | None],
     spillover: Spillover | None,
     bead_population: str | None = None,
+    file_spillover: Spillover | None = None,
 ) -> GatePlan:
     """Return the gate plan of a panel and a gates file for a file's channels.
 
+    file_spillover : the file's own, which imported gates mean by ``FCS``; None where it has none.
     channels, labels : the file's m channel names and further names ($PnN and $PnS).
     bead_population : the population of counting beads; its events get no phenotype.
 
@@ -49,15 +48,16 @@ def compile_gates(
     tables = build_tables(panel, gates)
     cuts = apply_cuts(tables.markers, panel, gates)
     file = FileChannels(panel, channels=channels, labels=labels)
-    used = [c for gate in gates.populations.values() for c in gate_channels(gate)]
-    file.require([*used, *(cut.channel for cut in cuts)])
-    compiled = [
-        compile_population(name, gates, order=order, file=file, rules=tables.rules)
-        for name in order
-    ]
+    used = [c for gate in gates.populations.values() for c in gate.channels]
+    file.require([*used, *(panel.markers[marker] for marker in tables.markers)])
     terms = build_terms(spillover, channels=channels, labels=labels)
+    mixtures = mix_imported(gates, file=file, file_spillover=file_spillover)
+    context = RuleContext(gates, order, file, {**mixtures, PANEL: mix_panel(terms)})
+    compiled = [
+        compile_population(name, gates, context=context, rules=tables.rules) for name in order
+    ]
     bead = NONE if bead_population is None else order.index(bead_population)
-    arrays = _pack(compiled, tables, cuts, file=file, terms=terms)
+    arrays = _pack(compiled, tables, cuts, context=context, terms=terms)
     return GatePlan(
         channels=tuple(channels),
         channel_names=file.panel_names,
@@ -69,12 +69,16 @@ def compile_gates(
         bead=bead_population,
         cuts=cuts,
         densities=plan_densities(gates, order=order, file=file),
+        sensitive=not gates.markers,
         arrays=freeze(arrays._replace(phenotype=order.index(gates.phenotype), bead=bead)),
+        rules={p: gate.rule for p, gate in enumerate(compiled) if gate.rule is not None},
     )
 
 
 def _check_populations(gates: Gates, order: Sequence[str], bead_population: str | None) -> None:
     named = {
+        **{f"markers.{m}.positive": p.positive for m, p in gates.markers.items()},
+        **{f"markers.{m}.negative": p.negative for m, p in gates.markers.items()},
         "phenotype": gates.phenotype,
         "nucleated": gates.nucleated,
         "bead_population": bead_population,
@@ -101,12 +105,14 @@ def _pack(
     tables: MarkerTables,
     cuts: tuple[AppliedCut, ...],
     *,
-    file: FileChannels,
+    context: RuleContext,
     terms: tuple[IntArray, IntArray, np.ndarray],
 ) -> PlanArrays:
     """Return the plan's arrays, with the phenotype and bead populations still to be put in."""
     sides = [side for gate in compiled for side in gate.sides]
-    marker_channel = _integers(file.index(cut.channel) for cut in cuts)
+    file, gates, order = context.file, context.gates, context.order
+    marker_channel = _integers(file.index(file.panel.markers[m]) for m in tables.markers)
+    stands_for = [_populations_of(marker, gates, order) for marker in tables.markers]
     first, detector, weight = terms
     place = {marker: k for k, marker in enumerate(tables.markers)}
     entries = [entry for _, entry in tables.entries]
@@ -125,13 +131,32 @@ def _pack(
         table_offset=_starts(len(entry) for entry in entries),
         table_entry=np.concatenate([*entries, np.empty(0, dtype=np.int16)]),
         marker_channel=marker_channel,
-        cuts=shift_cuts(cuts),
+        cuts=place_cuts(tables.markers, cuts),
         factor=np.ones(len(file.names)),
         saturation=np.full(len(file.names), np.inf),
         phenotype=NONE,
         phenotype_table=NONE if tables.phenotypes is None else len(entries) - 1,
         bead=NONE,
+        marker_population=_integers(q for pair, _ in stands_for for q in pair).reshape(-1, 2),
+        marker_chain=np.array(
+            [chain for _, chains in stands_for for chain in chains], dtype=np.uint64
+        ).reshape(-1, 2),
     )
+
+
+def _populations_of(
+    marker: str, gates: Gates, order: Sequence[str]
+) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Return the populations of a marker's positive and negative call, and the bits above them.
+
+    (NONE, NONE) for a marker that has a cut.
+    """
+    if marker not in gates.markers:
+        return (NONE, NONE), (0, 0)
+    named = gates.markers[marker].positive, gates.markers[marker].negative
+    places = [NONE if name is None else order.index(name) for name in named]
+    chains = [0 if name is None else chain_bits(name, gates, order) for name in named]
+    return (places[0], places[1]), (chains[0], chains[1])
 
 
 def _integers(values: Iterable[int]) -> IntArray:

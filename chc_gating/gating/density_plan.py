@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
+from chc_gating.gating.compile_rules import find_channel
 from chc_gating.gating.file_channels import FileChannels
 from chc_gating.gating.plan import Axis, DensityPlan
-from chc_gating.gating.populations import gate_channels
 from chc_gating.model.expression import parse_expression
 from chc_gating.model.gates import ROOT, Gates, PopulationGate
+from chc_gating.model.imported_gates import UNCOMPENSATED, ImportedGate
 
 BINS = 128
 """Bins along each axis: enough for a plot, and a file of 64 KB before compression."""
@@ -23,16 +24,20 @@ def plan_densities(
 ) -> tuple[DensityPlan, ...]:
     """Return the densities to fill, each pair of channels once per population.
 
-    A gate is drawn over its parent: a rectangle's channels two by two, a single channel and the
-    markers of a `when` against a scatter channel (on slides DNA). The phenotype population is
-    drawn with the leukocyte marker across and each epithelial marker up. Without cuts or without
-    populations a lab is still looking for them: all events are drawn in scatter and DNA, and the
-    phenotype population in every marker against the leukocyte marker (on slides DNA).
+    A gate is drawn over its parent: its channels two by two, a single channel and the markers of
+    a `when` against a scatter channel (on slides DNA); an imported gate where the panel lists its
+    channels; a boolean gate not at all. The phenotype population is drawn with the leukocyte
+    marker across and each epithelial marker up. Without cuts or without populations a lab is still
+    looking for them: all events are drawn in scatter and DNA, and the phenotype population in
+    every marker against the leukocyte marker (on slides DNA).
     """
     pairs: list[Pair] = []
     for name in order[1:]:
         gate = gates.populations[name]
-        raw = gate.scale == "raw"
+        if gate.imported is not None:
+            pairs += _imported_pairs(gate.parent, gate.imported, file)
+            continue
+        raw = gate.scale == "raw" or gate.margins is not None
         pairs += [(gate.parent, x, y, raw) for x, y in _gate_pairs(gate, file)]
     pairs += [(gates.phenotype, x, y, False) for x, y in _phenotype_pairs(file)]
     if not gates.populations or not (gates.cuts or gates.markers):
@@ -52,7 +57,7 @@ def _gate_pairs(gate: PopulationGate, file: FileChannels) -> Iterator[tuple[str,
         markers = parse_expression(gate.when).markers
         channels = tuple(file.panel.markers[marker] for marker in markers)
     else:
-        channels = gate_channels(gate)
+        channels = gate.channels
         if len(channels) > 1:
             yield from pairwise(channels)
             return
@@ -60,6 +65,21 @@ def _gate_pairs(gate: PopulationGate, file: FileChannels) -> Iterator[tuple[str,
         partner = _partner(channel, file)
         if partner is not None:
             yield channel, partner
+
+
+def _imported_pairs(parent: str, gate: ImportedGate, file: FileChannels) -> list[Pair]:
+    """Return the pairs of an imported gate's channels, by the panel's names for them."""
+    names = {file.find(name): name for name in file.panel.channels}
+    drawn = [
+        (names.get(find_channel(d.channel, file)), d.compensation == UNCOMPENSATED)
+        for d in gate.dimensions
+        if d.channel is not None
+    ]
+    known = [(name, raw) for name, raw in drawn if name is not None]
+    if len(known) == 1:
+        (name, raw), partner = known[0], _partner(known[0][0], file)
+        return [] if partner is None else [(parent, name, partner, raw)]
+    return [(parent, x, y, raw) for (x, raw), (y, y_raw) in pairwise(known) if raw == y_raw]
 
 
 def _partner(channel: str, file: FileChannels) -> str | None:

@@ -42,8 +42,8 @@ class DensityPlan:
 class EventRule(Protocol):
     """A gate that no kernel decides."""
 
-    def bind(self, factor: FloatArray) -> EventRule:
-        """Return the rule for a stream whose stored values have these factors (m,)."""
+    def bind(self, factor: FloatArray, saturation: FloatArray) -> EventRule:
+        """Return the rule for a stream's factors and maxima (m,)."""
         ...
 
     def enter(self, stored: StoredBatch, p: int, parent: int, state: State) -> None:
@@ -60,8 +60,11 @@ class GatePlan:
     population_names, population_parents : P, parents first; the first is all events.
     phenotypes : None where the gates name no phenotypes or no cuts.
     nucleated : the population that counts as nucleated, None where that is not known.
+    sensitive : whether moving the cuts moves every call; not where populations of another
+    program's file stand for calls.
     arrays : the plan as kernels read it, for channels of factor 1 that never saturate.
-    rules : by population index, the gates that no kernel decides (their kind is RULE).
+    rules : by population index, the gates that no kernel decides (their kind is RULE or
+        BOOLEAN).
     """
 
     channels: tuple[str, ...]
@@ -74,6 +77,7 @@ class GatePlan:
     bead: str | None
     cuts: tuple[AppliedCut, ...]
     densities: tuple[DensityPlan, ...]
+    sensitive: bool
     arrays: PlanArrays
     rules: Mapping[int, EventRule] = field(default_factory=dict)
 
@@ -90,6 +94,14 @@ class GatePlan:
         return freeze(
             self.arrays._replace(term_weight=weight, factor=factor, saturation=saturation)
         )
+
+    def bind_rules(self, arrays: PlanArrays) -> dict[int, EventRule]:
+        """Return the rules for the stream of bound arrays, by population, ascending.
+
+        Raises RawFileError where the stream lacks what a rule needs.
+        """
+        given = arrays.factor, arrays.saturation
+        return {p: rule.bind(*given) for p, rule in sorted(self.rules.items())}
 
 
 def freeze(arrays: PlanArrays) -> PlanArrays:

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from chc_gating.errors import ChcError
+from chc_gating.gating.compile_rules import Rule, RuleContext, compile_shape
 from chc_gating.gating.file_channels import FileChannels
+from chc_gating.gating.rules import BooleanRule
 from chc_gating.gating.scale import invert_scale
-from chc_gating.kernels.plan_arrays import ALL, NONE, RATIO, RECTANGLE, WHEN
+from chc_gating.kernels.plan_arrays import ALL, BOOLEAN, NONE, RATIO, RECTANGLE, RULE, WHEN
 from chc_gating.model.gates import MAX_POPULATIONS, ROOT, Bound, Gates, PopulationGate
 
 
@@ -25,18 +27,24 @@ class Side:
 
 @dataclass(frozen=True)
 class CompiledGate:
-    """A population's gate; ``parent`` is a population index, ``table`` that of a `when`."""
+    """A population's gate; ``parent`` is a population index, ``table`` that of a `when`.
+
+    rule : what numpy evaluates, None where a kernel does.
+    """
 
     kind: int
     parent: int
     sides: tuple[Side, ...]
     table: int
+    rule: Rule | None = None
 
 
 def order_populations(gates: Gates) -> tuple[str, ...]:
     """Return the population names with all events first and every parent before its children.
 
-    Raises ChcError for an unknown parent, a cycle of parents, or too many populations.
+    What a boolean gate refers to also comes before it.
+
+    Raises ChcError for an unknown parent or population, a cycle, or too many populations.
     """
     if len(gates.populations) > MAX_POPULATIONS:
         raise ChcError(
@@ -46,7 +54,11 @@ def order_populations(gates: Gates) -> tuple[str, ...]:
     ordered = [ROOT]
     waiting = dict(gates.populations)
     while waiting:
-        ready = [name for name, gate in waiting.items() if gate.parent in ordered]
+        ready = [
+            name
+            for name, gate in waiting.items()
+            if all(needed in ordered for needed in (gate.parent, *gate.references))
+        ]
         if not ready:
             raise ChcError(_describe_broken_parents(gates, waiting))
         ordered.append(ready[0])
@@ -56,25 +68,26 @@ def order_populations(gates: Gates) -> tuple[str, ...]:
 
 def _describe_broken_parents(gates: Gates, waiting: Mapping[str, PopulationGate]) -> str:
     for name, gate in waiting.items():
-        if gate.parent not in waiting:
-            return f"gates {gates.name}: population {name}: there is no parent {gate.parent}"
+        for needed in (gate.parent, *gate.references):
+            if needed != ROOT and needed not in gates.populations:
+                what = "parent" if needed == gate.parent else "population"
+                return f"gates {gates.name}: population {name}: there is no {what} {needed}"
     names = ", ".join(waiting)
-    return f"gates {gates.name}: populations {names} are each other's parents, in a circle"
+    return f"gates {gates.name}: populations {names} need each other, in a circle"
 
 
 def compile_population(
     name: str,
     gates: Gates,
     *,
-    order: tuple[str, ...],
-    file: FileChannels,
+    context: RuleContext,
     rules: Mapping[str, int],
 ) -> CompiledGate:
     """Return one population's gate over the values of a file's channels."""
     if name == ROOT:
         return CompiledGate(ALL, NONE, (), NONE)
-    gate = gates.populations[name]
-    parent = order.index(gate.parent)
+    gate, file = gates.populations[name], context.file
+    parent = context.order.index(gate.parent)
     if gate.rectangle is not None:
         sides = tuple(_side(c, bounds, gate, file) for c, bounds in gate.rectangle.items())
         return CompiledGate(RECTANGLE, parent, sides, NONE)
@@ -82,7 +95,14 @@ def compile_population(
         above, below = gate.ratio.of
         sides = (_side(above, gate.ratio.within, gate, file), _side(below, _OPEN, gate, file))
         return CompiledGate(RATIO, parent, sides, NONE)
-    return CompiledGate(WHEN, parent, (), rules[name])
+    if gate.quadrant is not None:
+        sides = tuple(_side(c, b, gate, file) for c, b in gate.quadrant.bounds.items())
+        return CompiledGate(RECTANGLE, parent, sides, NONE)
+    if gate.when is not None:
+        return CompiledGate(WHEN, parent, (), rules[name])
+    rule = compile_shape(name, gate, context)
+    kind = BOOLEAN if isinstance(rule, BooleanRule) else RULE
+    return CompiledGate(kind, parent, (), NONE, rule)
 
 
 _OPEN: tuple[Bound, Bound] = (None, None)
@@ -100,10 +120,3 @@ def _side(
         high = high if bounds[1] is None else next(linear)
     index = file.index(channel)
     return Side(index + len(file.names) if gate.scale == "raw" else index, low, high)
-
-
-def gate_channels(gate: PopulationGate) -> tuple[str, ...]:
-    """Return the channels that a rectangle or ratio names."""
-    if gate.rectangle is not None:
-        return tuple(gate.rectangle)
-    return gate.ratio.of if gate.ratio is not None else ()

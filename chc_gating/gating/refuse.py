@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 from chc_gating.errors import ChcError
-from chc_gating.model.gates import CUT_SOURCES, Gates
-
-COMPILED_KINDS = ("rectangle", "ratio", "when")
+from chc_gating.model.gates import CUT_SOURCES, SCALED_KINDS, Gates
 
 
 def refuse_unbuilt(gates: Gates) -> None:
     """Raise ChcError for the first thing in a gates file that cannot be compiled yet."""
-    if gates.file is not None:
-        raise ChcError(f"gates {gates.name}: gates from another file ({gates.file}) not built yet")
+    if gates.file is not None and not gates.populations:
+        raise ChcError(f"gates {gates.name}: no populations were read from {gates.file}")
     for name, gate in gates.populations.items():
-        if gate.kind not in COMPILED_KINDS:
+        if gate.kind not in SCALED_KINDS and gate.scale == "transformed":
             raise ChcError(
-                f"gates {gates.name}: population {name}: {gate.kind} is not built yet; "
-                f"use {', '.join(COMPILED_KINDS)}"
-            )
-        if gate.kind != "rectangle" and gate.scale == "transformed":
-            raise ChcError(
-                f"gates {gates.name}: population {name}: scale transformed is built for "
-                "rectangles only; give the bounds in linear units"
+                f"gates {gates.name}: population {name}: scale transformed is for "
+                f"{', '.join(SCALED_KINDS)}; give the numbers of {gate.kind} in linear units"
             )
     for marker, cut in gates.cuts.items():
         if cut.fixed is None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from chc_gating.model.acquisition import AppliedCut
+from chc_gating.model.acquisition import AppliedCut, FittedLine
 from chc_gating.model.density import Density
 from chc_gating.model.events import FloatArray
 
@@ -43,7 +43,9 @@ class GatingResult:
         of the parent for which the gate is not decided, since a value is not finite.
     class_* : (C,) one per row of the count table, CHC before its parts, so rows overlap; counted
         with the cuts as they are, times .9, times 1.1, and (as they are) without events that are
-        saturated or lean on a saturated detector. Empty without phenotypes or cuts.
+        saturated or lean on a saturated detector. Empty without phenotypes or cuts;
+        ``class_low_cut`` and ``class_high_cut`` None where populations of another program's file
+        stand for calls, which no cut of ours moves.
     bin_* : (B,) equal runs of events; ``bin_first_event`` starts at 0. A bin lasts from the time
         of its first event to that of the next bin's, the last to the last event's; None without
         a time channel, or without events.
@@ -53,6 +55,7 @@ class GatingResult:
     flag_counts : events per event flag that gating sets, and of a slide's cells.
     channel_saturated, channel_nonfinite, channel_at_lower_margin : (m,) over all events; at the
         lower margin are those that share the channel's lowest finite value.
+    lines : of singlets gates, what was fitted.
     event_* : with ``keep_events``: populations of every event as bits, its index into
         ``leaf_names`` (0: no class), its flags.
     """
@@ -65,8 +68,8 @@ class GatingResult:
     population_invalid: IntArray
     class_names: tuple[str, ...]
     class_counts: IntArray
-    class_low_cut: IntArray
-    class_high_cut: IntArray
+    class_low_cut: IntArray | None
+    class_high_cut: IntArray | None
     class_without_saturated: IntArray
     flag_counts: Mapping[str, int]
     bin_first_event: IntArray
@@ -87,6 +90,7 @@ class GatingResult:
     channel_nonfinite: IntArray
     candidates: CandidateTable
     leaf_names: tuple[str, ...]
+    lines: Mapping[str, FittedLine]
     event_mask: NDArray[np.uint64] | None = None
     event_class: NDArray[np.int16] | None = None
     event_flags: NDArray[np.uint32] | None = None

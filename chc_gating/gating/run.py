@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chc_gating.gating.density_edges import Edges, edge_axes
+from chc_gating.gating.fit_lines import fit_lines
 from chc_gating.gating.plan import GatePlan
 from chc_gating.gating.result import GatingResult
 from chc_gating.gating.summary import Kept, Times, summarize
@@ -43,10 +44,11 @@ def run_plan(
     threads : batches are gated in so many threads. keep_events : also keep what every event is,
     14 bytes each. Neither threads nor ``batch_events`` changes any number.
 
-    Raises ValueError where the stream does not fit the plan, or yields other than ``event_count``
-    events.
+    Raises RawFileError where a singlets gate finds too few events to fit its line; ValueError where
+    the stream does not fit the plan, or yields other than ``event_count`` events.
     """
     arrays = plan.bind(stream)
+    rules = fit_lines(stream, plan, arrays=arrays, rules=plan.bind_rules(arrays))
     bin_first = bin_events(stream.event_count)
     scales = _edge_densities(plan, stream, arrays)
     stride = max(1, -(-stream.event_count // DENSITY_EVENTS))
@@ -56,7 +58,7 @@ def run_plan(
         course=plot_course(
             plan, bin_first=bin_first, edges=[edge for _, edge in scales], stride=stride
         ),
-        rules={p: rule.bind(arrays.factor) for p, rule in sorted(plan.rules.items())},
+        rules=rules,
         front_flags=stream.event_flags,
         keeps_events=keep_events,
     )

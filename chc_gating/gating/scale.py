@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import math
+import warnings
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
 from chc_gating.errors import ChcError
 from chc_gating.model.events import FloatArray
+from chc_gating.model.imported_gates import DimensionScale
 from chc_gating.model.panel import Transform
+
+FLOWJO_TOP = 4096.0
+"""FlowJo's biexponential runs from 0 to this position."""
 
 
 def invert_scale(values: FloatArray, transform: Transform) -> FloatArray:
     """Return linear values (k,) of positions (k,) on a scale; its top, t, stands at 1.
 
-    The scales are those of Gating-ML 2.0, section 6 (ISAC 2015). Raises ChcError for
-    biexponential, whose inverse is not built, and for widths that do not fit together.
+    The scales are those of Gating-ML 2.0, section 6 (ISAC 2015), and FlowJo's biexponential.
+    Raises ChcError for widths that do not fit together.
     """
     t, w, m, a = transform.t, transform.w, transform.m, transform.a
     if transform.kind == "linear":
@@ -28,7 +35,8 @@ def invert_scale(values: FloatArray, transform: Transform) -> FloatArray:
         return np.asarray(steep * np.sinh(values * decades - a * math.log(10.0)))
     _check_widths(transform)
     if transform.kind == "biexponential":
-        raise ChcError("scale biexponential is not built yet; use logicle with the same t, w, m, a")
+        placed = np.asarray(values, dtype=np.float64) * FLOWJO_TOP
+        return np.asarray(_flowjo_biexponential(scale_of(transform)).inverse(placed))
     return _invert_with_flowutils(values, kind=transform.kind, t=t, w=w, m=m, a=a)
 
 
@@ -50,6 +58,79 @@ def _invert_with_flowutils(
     invert = {"logicle": transforms.logicle_inverse, "hyperlog": transforms.hyperlog_inverse}[kind]
     column = np.ascontiguousarray(values, dtype=np.float64).reshape(-1, 1)
     return np.asarray(invert(column, [0], t=t, m=m, w=w, a=a), dtype=np.float64)[:, 0]
+
+
+def scale_of(transform: Transform) -> DimensionScale:
+    """Return a panel's scale as that of one dimension; its top, t, stands at 1.
+
+    biexponential takes m as its positive and a as its additional negative decades, and a width
+    basis of -10 ** (2 w): w = 0.5 is FlowJo's default of -10.
+    """
+    own = transform.model_dump()
+    if transform.kind == "biexponential":
+        return DimensionScale(**own, width_basis=-(10.0 ** (2 * transform.w)), high=1.0)
+    if transform.kind in ("logicle", "hyperlog"):
+        _check_widths(transform)
+    return DimensionScale(**own)
+
+
+def apply_scale(values: FloatArray, scale: DimensionScale) -> FloatArray:
+    """Return positions (k,) of linear values on a scale; what is not finite stays as it is.
+
+    flowutils maps NaN and inf to -1 on logicle and hyperlog scales, which would put a broken
+    value among the lowest. A finite value without a place (zero or less on a log scale) becomes
+    NaN or -inf; ``bound_low`` and ``bound_high`` limit what has a place.
+    """
+    placed = np.array(values, dtype=np.float64)
+    finite = np.isfinite(placed)
+    with np.errstate(all="ignore"):
+        found = _place(np.ascontiguousarray(placed[finite]), scale)
+    if scale.bound_low is not None:
+        found = np.where(found < scale.bound_low, scale.bound_low, found)
+    if scale.bound_high is not None:
+        found = np.where(found > scale.bound_high, scale.bound_high, found)
+    placed[finite] = found
+    return placed
+
+
+def _place(values: FloatArray, scale: DimensionScale) -> FloatArray:
+    from flowutils import transforms
+
+    t, w, m, a = scale.t, scale.w, scale.m, scale.a
+    if scale.kind == "linear":
+        return np.asarray((values + a) / (t + a))
+    if scale.kind == "log":
+        return np.asarray(np.log10(values / t) / m + 1.0)
+    if scale.kind == "asinh":
+        return np.asarray(transforms.asinh(values, None, t=t, m=m, a=a))
+    if scale.kind == "logicle":
+        return np.asarray(transforms.logicle(values, None, t=t, m=m, w=w, a=a))
+    if scale.kind == "hyperlog":
+        return np.asarray(transforms.hyperlog(values, None, t=t, m=m, w=w, a=a))
+    return _place_flowjo(values, scale)
+
+
+def _place_flowjo(values: FloatArray, scale: DimensionScale) -> FloatArray:
+    if scale.kind == "biexponential":
+        top = FLOWJO_TOP if scale.high is None else scale.high
+        return np.asarray(_flowjo_biexponential(scale).apply(values)) * (top / FLOWJO_TOP)
+    if scale.kind == "flowjo_log" and scale.offset is not None:
+        above = np.where(values < scale.offset, scale.offset, values)
+        return np.asarray(np.log10(above / scale.offset) / scale.m)
+    if scale.kind == "flowjo_linear" and scale.low is not None and scale.high is not None:
+        return np.asarray((values - scale.low) / (scale.high - scale.low))
+    raise ChcError(f"scale {scale.kind} lacks its bounds or its offset")
+
+
+@lru_cache(maxsize=256)
+def _flowjo_biexponential(scale: DimensionScale) -> Any:
+    """Return FlowKit's lookup table of FlowJo's biexponential; importing FlowKit takes seconds."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # its plotting imports warn; no concern of ours
+        from flowkit import transforms
+    return transforms.WSPBiexTransform(
+        negative=scale.a, width=scale.width_basis, positive=scale.m, max_value=scale.t
+    )
 
 
 def space_edges(transform: Transform, *, bins: int) -> FloatArray:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from chc_gating.gating.density_edges import Edges
 from chc_gating.gating.result import CandidateTable, GatingResult
+from chc_gating.gating.rules import SingletRule
 from chc_gating.gating.task import Task, name_leaves
 from chc_gating.gating.worker import CandidateRows, Worker
 from chc_gating.kernels.plan_arrays import HIGH_CUT, LOW_CUT, NOMINAL
@@ -95,8 +96,8 @@ def summarize(
         population_invalid=sums.undecided.sum(axis=0),
         class_names=() if plan.phenotypes is None else plan.phenotypes.rows,
         class_counts=counts[NOMINAL],
-        class_low_cut=counts[LOW_CUT],
-        class_high_cut=counts[HIGH_CUT],
+        class_low_cut=counts[LOW_CUT] if plan.sensitive else None,
+        class_high_cut=counts[HIGH_CUT] if plan.sensitive else None,
         class_without_saturated=sums.clean.sum(axis=0) @ rows,
         flag_counts=_count_flags(sums, task),
         bin_first_event=task.course.bin_first[:-1],
@@ -121,6 +122,11 @@ def summarize(
         channel_nonfinite=sums.nonfinite,
         candidates=_build_candidates(task, stream, candidates),
         leaf_names=name_leaves(task.plan),
+        lines={
+            order[p]: rule.line
+            for p, rule in task.rules.items()
+            if isinstance(rule, SingletRule) and rule.line is not None
+        },
         event_mask=None if kept is None else kept.mask,
         event_class=None if kept is None else kept.leaf,
         event_flags=None if kept is None else kept.flags,

@@ -56,9 +56,9 @@ def build_tables(panel: Panel, gates: Gates) -> MarkerTables:
 
 def _build_phenotypes(panel: Panel, gates: Gates) -> PhenotypeTable | None:
     """Return the phenotype table; None without phenotypes, or where the gates have no cuts yet."""
-    if not gates.phenotypes or not gates.cuts:
+    if not gates.phenotypes or not gates.called:
         return None
-    epithelial = [m for m in panel.markers_with_role("epithelial") if m in gates.cuts]
+    epithelial = [m for m in panel.markers_with_role("epithelial") if m in gates.called]
     table = compile_phenotypes(gates.phenotypes, epithelial=epithelial)
     _check_markers(table.markers, panel, gates, where="phenotypes")
     return table
@@ -71,13 +71,16 @@ def _check_markers(markers: Sequence[str], panel: Panel, gates: Gates, *, where:
                 f"gates {gates.name}: {where}: panel {panel.name} has no marker {marker}; "
                 f"it has {', '.join(panel.markers)}"
             )
-        if marker not in gates.cuts:
+        if marker not in gates.called:
             raise ChcError(f"gates {gates.name}: {where}: marker {marker} has no cut; add it")
 
 
 def apply_cuts(markers: Sequence[str], panel: Panel, gates: Gates) -> tuple[AppliedCut, ...]:
-    """Return the edges of every marker's cut in linear units; low equals high without a band."""
-    return tuple(_apply_cut(marker, panel, gates) for marker in markers)
+    """Return the edges of every marker's cut in linear units; low equals high without a band.
+
+    A marker that populations stand for has none.
+    """
+    return tuple(_apply_cut(marker, panel, gates) for marker in markers if marker in gates.cuts)
 
 
 def _apply_cut(marker: str, panel: Panel, gates: Gates) -> AppliedCut:
@@ -95,6 +98,14 @@ def _apply_cut(marker: str, panel: Panel, gates: Gates) -> AppliedCut:
         high=float(edges[1]),
         source="fixed",
     )
+
+
+def place_cuts(markers: Sequence[str], cuts: Sequence[AppliedCut]) -> FloatArray:
+    """Return the edges (3, K, 2) of K markers' cuts, moved ones too; NaN for one without."""
+    placed = np.full((3, len(markers), 2), np.nan)
+    for cut, edges in zip(cuts, np.moveaxis(shift_cuts(cuts), 1, 0), strict=True):
+        placed[:, markers.index(cut.marker)] = edges
+    return placed
 
 
 def shift_cuts(cuts: Sequence[AppliedCut]) -> FloatArray:

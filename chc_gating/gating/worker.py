@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from chc_gating.gating.calls import call_events, prepare_batch, set_up_state
+from chc_gating.gating.calls import call_events, prepare_batch, set_up_found, set_up_state
 from chc_gating.gating.task import Task, set_up_room, set_up_sums
 from chc_gating.kernels.density import compute_values
 from chc_gating.kernels.sweep import Found, Room, State, Sums
@@ -43,11 +43,7 @@ class Worker:
             self._room = set_up_room(task.arrays, leaves, dtype=stored.dtype)
         n = len(stored)
         state = set_up_state(n if task.keeps_events or task.rules else 0)
-        found = Found(
-            row=np.empty(n, dtype=np.int64),
-            leaf=np.empty(n, dtype=np.int16),
-            flags=np.empty(n, dtype=np.uint32),
-        )
+        found = set_up_found(n)
         count = call_events(
             stored,
             first_event,

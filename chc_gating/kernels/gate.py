@@ -83,6 +83,23 @@ def add_states(n, value, low, high, shift, code):  # type: ignore[no-untyped-def
 
 
 @kernel
+def add_population_states(n, positive, negative, invalid, above, below, shift, code):  # type: ignore[no-untyped-def]
+    """Add to code (n,) the state that a positive and a negative population (n,) stand for.
+
+    Positive in the one and not in the other, negative the other way round; in both or in neither
+    it is indeterminate, and invalid where a gate on the way to either could not decide. above,
+    below : the bits of the gates on the way to the positive and to the negative population.
+    """
+    for i in range(n):
+        yes, no = np.uint16(positive[i]), np.uint16(negative[i])
+        odd_yes = (yes ^ np.uint16(1)) & np.uint16(invalid[i] & above != 0)
+        odd_no = (no ^ np.uint16(1)) & np.uint16(invalid[i] & below != 0)
+        odd = (odd_yes & (no ^ np.uint16(1))) | (odd_no & (yes ^ np.uint16(1)))
+        state = np.uint16(INDETERMINATE) + yes - no
+        code[i] |= (state | (odd * np.uint16(INVALID))) << shift
+
+
+@kernel
 def note_near(n, value, cuts, member, near):  # type: ignore[no-untyped-def]
     """Note in near (n,) the members whose state is another where the cuts (3, 2) are moved."""
     least, most = cuts[0, 0], cuts[0, 0]

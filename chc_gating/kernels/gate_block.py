@@ -108,11 +108,35 @@ def _read_states(n, scenario, w, member, plan, desk):  # type: ignore[no-untyped
     gate.clear(n, code)
     for j in range(plan.table_first[w + 1] - first):
         marker = plan.table_marker[first + j]
+        shift = np.uint16(2 * j)
+        if plan.marker_population[marker, 0] != NONE:
+            _read_population_states(n, marker, shift, plan, desk)
+            continue
         low, high = plan.cuts[scenario, marker, 0], plan.cuts[scenario, marker, 1]
         read(n, plan.marker_channel[marker], plan, desk.column, value)
-        gate.add_states(n, value, low, high, np.uint16(2 * j), code)
+        gate.add_states(n, value, low, high, shift, code)
         if scenario == NOMINAL:
             gate.note_near(n, value, plan.cuts[:, marker], member, desk.near)
+
+
+@part
+def _read_population_states(n, marker, shift, plan, desk):  # type: ignore[no-untyped-def]
+    """Add to the codes the states of a marker that two populations stand for.
+
+    Whoever is asked for moved cuts is near already: by a gate that reads cuts, further up.
+    """
+    chain = plan.marker_chain[marker]
+    positive = desk.member[plan.marker_population[marker, 0]]
+    negative = plan.marker_population[marker, 1]
+    if negative == NONE:
+        gate.clear(n, desk.verdict)  # nobody is in a population that is not there
+        gate.add_population_states(
+            n, positive, desk.verdict, desk.invalid, chain[0], chain[1], shift, desk.code
+        )
+    else:
+        gate.add_population_states(
+            n, positive, desk.member[negative], desk.invalid, chain[0], chain[1], shift, desk.code
+        )
 
 
 @part

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
 
-ALL, RECTANGLE, RATIO, WHEN, RULE = 0, 1, 2, 3, 4
-"""Kinds of gate; a RULE is decided between kernel calls, by the plan's rules."""
+ALL, RECTANGLE, RATIO, WHEN, RULE, BOOLEAN = 0, 1, 2, 3, 4, 5
+"""Kinds of gate; RULE and BOOLEAN are decided between kernel calls, by the plan's rules."""
 
 NONE = -1
 """No such index, in arrays that only kernels and their callers read."""
@@ -52,6 +52,8 @@ class PlanArrays(NamedTuple):
     phenotype: int  # population whose events get a class
     phenotype_table: int  # NONE: no classes
     bead: int  # population of counting beads, or NONE
+    marker_population: IntArray  # (K, 2) populations that are positive, negative; NONE: by a cut
+    marker_chain: NDArray[np.uint64]  # (K, 2) the bits of those populations' gates
 
     def terms(self, v: int) -> tuple[IntArray, FloatArray]:
         """Return the detectors and weights of value v."""

@@ -264,6 +264,8 @@ def _move_cuts(n, begin, b, start, stop, plan, course, sums, state, room):  # ty
     for c in range(close.column.shape[0]):
         for j in range(k):
             close.column[c, j] = room.desk.column[c, rows[j]]
+    for j in range(k):
+        close.invalid[j] = room.desk.invalid[rows[j]]
     for s in range(1, 3):
         for j in range(k):
             close.member[0, j] = 1

@@ -23,14 +23,31 @@ class InputFile(Record):
     sha256: str | None = None
 
 
+class FittedLine(Record):
+    """The line of a singlets gate: area = intercept + slope * height, in the gate's linear units.
+
+    Inside is an area within ``half_width`` of the line, as a share of the line's value;
+    ``events`` is how many the line was fitted to.
+    """
+
+    intercept: float
+    slope: float
+    half_width: float
+    events: int
+
+
 class PopulationCount(Record):
-    """Events of one population; ``percent_of_parent`` is None where the parent is empty."""
+    """Events of one population; ``percent_of_parent`` is None where the parent is empty.
+
+    ``line`` is what a singlets gate was fitted to be, None for other gates.
+    """
 
     name: str
     parent: str | None
     events: int
     percent_of_parent: float | None
     invalid_events: int = 0
+    line: FittedLine | None = None
 
 
 class PhenotypeCount(Record):

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from typing import Literal
 
 from pydantic import Field, model_validator
+from pydantic.json_schema import SkipJsonSchema
 
+from chc_gating.model.imported_gates import ImportedGate, ImportedMatrix
 from chc_gating.model.record import MarkerName, Record
 
 Bound = float | None
@@ -15,6 +17,7 @@ ROOT = "all"
 MAX_POPULATIONS = 63
 """As many as a gate plan holds: one bit each in 64, beside the bit of all events."""
 _UNBUILT = "Not built in this version."
+WRITTEN_BY_NOBODY = "Set by the reader of another program's file, never written."
 
 
 class Ratio(Record):
@@ -32,11 +35,11 @@ class Polygon(Record):
 
 
 class Ellipse(Record):
-    """An ellipse in two channels: Mahalanobis distance squared at most ``distance_square``."""
+    """An ellipse or ellipsoid: Mahalanobis distance squared at most ``distance_square``."""
 
-    of: tuple[str, str]
-    mean: tuple[float, float]
-    covariance: tuple[tuple[float, float], tuple[float, float]]
+    of: tuple[str, ...] = Field(min_length=2)
+    mean: tuple[float, ...]
+    covariance: tuple[tuple[float, ...], ...]
     distance_square: float = Field(gt=0)
 
 
@@ -46,6 +49,14 @@ class Quadrant(Record):
     of: tuple[str, str]
     dividers: tuple[float, float]
     sides: tuple[Literal["low", "high"], Literal["low", "high"]]
+
+    @property
+    def bounds(self) -> dict[str, tuple[Bound, Bound]]:
+        """Its interval [low, high) per channel, as of a rectangle."""
+        return {
+            channel: (None, divider) if side == "low" else (divider, None)
+            for channel, divider, side in zip(self.of, self.dividers, self.sides, strict=True)
+        }
 
 
 class Singlets(Record):
@@ -69,40 +80,94 @@ class PopulationGate(Record):
         default=None,
         description="A rule over markers, such as `VIA-`; only events for which it is true stay.",
     )
-    polygon: Polygon | None = Field(default=None, description=_UNBUILT)
-    ellipse: Ellipse | None = Field(default=None, description=_UNBUILT)
-    quadrant: Quadrant | None = Field(default=None, description=_UNBUILT)
-    singlets: Singlets | None = Field(default=None, description=_UNBUILT)
-    and_: tuple[str, ...] | None = Field(default=None, alias="and", description=_UNBUILT)
-    or_: tuple[str, ...] | None = Field(default=None, alias="or", description=_UNBUILT)
-    not_: str | None = Field(default=None, alias="not", description=_UNBUILT)
+    polygon: Polygon | None = Field(
+        default=None,
+        description="`{of: [A, B], vertices: [[a, b], ...]}`: inside by the even-odd rule.",
+    )
+    ellipse: Ellipse | None = Field(
+        default=None,
+        description="`{of: [A, B], mean: [a, b], covariance: [[..], [..]], distance_square: d}`, "
+        "in two or more channels: Mahalanobis distance squared at most d.",
+    )
+    quadrant: Quadrant | None = Field(
+        default=None,
+        description="`{of: [A, B], dividers: [a, b], sides: [low, high]}`; a value on a divider "
+        "is on its high side.",
+    )
+    singlets: Singlets | None = Field(
+        default=None,
+        description="`{of: [AREA, HEIGHT], band: 3}`: within so many robust standard deviations "
+        "of a line fitted to the parent's events.",
+    )
+    margins: tuple[str, ...] | None = Field(
+        default=None,
+        min_length=1,
+        description="`[A, B]`: events at the margin of any of these channels leave: at or below "
+        "0, or at or above the detector's maximum, in raw units.",
+    )
+    and_: tuple[str, ...] | None = Field(
+        default=None, alias="and", min_length=1, description="Events that are in all populations."
+    )
+    or_: tuple[str, ...] | None = Field(
+        default=None, alias="or", min_length=1, description="Events that are in any population."
+    )
+    not_: str | None = Field(
+        default=None,
+        alias="not",
+        description="The parent's events outside a population; an event that its gates cannot "
+        "decide (a value is not finite) is not among them.",
+    )
+    imported: SkipJsonSchema[ImportedGate | None] = Field(
+        default=None, description=WRITTEN_BY_NOBODY
+    )
     scale: Scale = Field(
         default="compensated",
-        description="The units of the bounds: `compensated` and `raw` are linear; `transformed` "
-        "(rectangles only) is the panel's scale.",
+        description="The units of the gate's numbers: `compensated` and `raw` are linear; "
+        "`transformed` is the panel's scale.",
     )
 
     @property
     def kind(self) -> str:
         """The one rule that is set, by the key that a user writes."""
         for key in RULE_KEYS:
-            field = key + "_" if key in ("and", "or", "not") else key
-            if getattr(self, field) is not None:
+            if getattr(self, _field(key)) is not None:
                 return key
         raise AssertionError("validated: one rule is set")
 
     @model_validator(mode="after")
     def _one_rule(self) -> PopulationGate:
-        given = [
-            key
-            for key in RULE_KEYS
-            if getattr(self, key + "_" if key in ("and", "or", "not") else key) is not None
-        ]
+        given = [key for key in RULE_KEYS if getattr(self, _field(key)) is not None]
         if len(given) != 1:
             found = ", ".join(given) or "none"
-            raise ValueError(f"give exactly one of {', '.join(RULE_KEYS)}; found {found}")
+            raise ValueError(f"give exactly one of {', '.join(RULE_KEYS[:-1])}; found {found}")
         return self
 
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """The panel's channels that the gate names itself; not those of an imported gate."""
+        if self.rectangle is not None:
+            return tuple(self.rectangle)
+        if self.margins is not None:
+            return self.margins
+        for shape in (self.ratio, self.polygon, self.ellipse, self.quadrant, self.singlets):
+            if shape is not None:
+                return tuple(shape.of)
+        return ()
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        """The populations that a boolean gate looks at; none for other kinds."""
+        if self.imported is not None:
+            return tuple(reference.population for reference in self.imported.references)
+        return (*(self.and_ or ()), *(self.or_ or ()), *filter(None, (self.not_,)))
+
+
+def _field(key: str) -> str:
+    return f"{key}_" if key in ("and", "or", "not") else key
+
+
+SCALED_KINDS = ("rectangle", "polygon", "ellipse", "quadrant")
+"""The rules whose numbers may stand on the panel's scale."""
 
 RULE_KEYS = (
     "rectangle",
@@ -112,9 +177,11 @@ RULE_KEYS = (
     "ellipse",
     "quadrant",
     "singlets",
+    "margins",
     "and",
     "or",
     "not",
+    "imported",
 )
 
 
@@ -194,6 +261,22 @@ class Gates(Record):
         description="Phenotypes by name: rules such as `CD45+ and (EPCAM+ or CK+)`, of which at "
         "most one can be true of an event.",
     )
-    file: str | None = Field(default=None, description=_UNBUILT)
+    file: str | None = Field(
+        default=None,
+        description="A Gating-ML 2.0 document (`gates.xml`) beside this file that holds the "
+        "populations, instead of `populations`.",
+    )
     group: str | None = Field(default=None, description=_UNBUILT)
-    markers: Mapping[MarkerName, MarkerPopulations] = Field(default={}, description=_UNBUILT)
+    markers: Mapping[MarkerName, MarkerPopulations] = Field(
+        default={},
+        description="`{CD45: {positive: POP, negative: POP}}`: populations that stand for a "
+        "marker's calls instead of a cut. In neither or both: indeterminate.",
+    )
+    matrices: SkipJsonSchema[Mapping[str, ImportedMatrix]] = Field(
+        default={}, description=WRITTEN_BY_NOBODY
+    )
+
+    @property
+    def called(self) -> frozenset[str]:
+        """The markers that have a call: by a cut, or by populations that stand for it."""
+        return frozenset(self.cuts) | frozenset(self.markers)

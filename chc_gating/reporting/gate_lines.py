@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from matplotlib.patches import Rectangle
 
 from chc_gating.model.acquisition import AcquisitionResult, AppliedCut
 from chc_gating.model.density import Density
+from chc_gating.model.events import FloatArray
 from chc_gating.model.gates import PopulationGate, Ratio
 from chc_gating.reporting.density_axis import BinAxis
 from chc_gating.reporting.figures import INK
+from chc_gating.reporting.gate_outlines import linear_bounds, trace_outline
 
 _GATE = "#00533b"
 """Dark green with a white halo: readable on light and dark densities alike."""
@@ -19,19 +22,58 @@ _BAND = "#8c6d00"
 
 
 def draw_gate(
-    axes: Any, name: str, gate: PopulationGate, density: Density, x: BinAxis, y: BinAxis
+    axes: Any,
+    name: str,
+    density: Density,
+    x: BinAxis,
+    y: BinAxis,
+    *,
+    result: AcquisitionResult,
 ) -> bool:
     """Draw a gate that these two channels can show; False where they cannot."""
+    gate = result.gates.populations[name]
     shown = {density.x, density.y}
-    if gate.rectangle is not None and (
-        set(gate.rectangle) <= shown or shown <= set(gate.rectangle)
-    ):
-        _draw_rectangle(axes, name, gate.rectangle, density, x, y)
+    bounds = linear_bounds(gate, result.panel)
+    if bounds is not None and (set(bounds) <= shown or shown <= set(bounds)):
+        _draw_rectangle(axes, name, bounds, density, x, y)
         return True
     if gate.ratio is not None and set(gate.ratio.of) == shown:
         _draw_ratio(axes, name, gate.ratio, density, x, y)
         return True
-    return False
+    line = next((p.line for p in result.populations if p.name == name), None)
+    curves = trace_outline(gate, density, result.panel, line=line)
+    if curves is None:
+        return False
+    outside = gate.imported is not None and gate.imported.complement
+    _draw_curves(axes, f"outside: {name}" if outside else name, curves, x, y)
+    return True
+
+
+def can_show(gate: PopulationGate, density: Density) -> bool:
+    """Return whether a gate is about the two channels of a density."""
+    named = gate.channels
+    if gate.imported is not None:
+        named = tuple(c for d in gate.imported.dimensions for c in d.channels)
+    return {density.x, density.y} <= set(named)
+
+
+def _draw_curves(
+    axes: Any, name: str, curves: Sequence[FloatArray], x: BinAxis, y: BinAxis
+) -> None:
+    for curve in curves:
+        for colour, width in (("white", 3.0), (_GATE, 1.3)):
+            axes.plot(x.locate(curve[:, 0]), y.locate(curve[:, 1]), color=colour, lw=width)
+    left, top = curves[-1][np.argmax(curves[-1][:, 1])]
+    axes.annotate(
+        name,
+        (float(x.locate(left)), float(y.locate(top))),
+        xytext=(4, -4),
+        textcoords="offset points",
+        ha="left",
+        va="top",
+        color=_GATE,
+        bbox=_label_box(),
+    )
 
 
 def _draw_rectangle(

@@ -23,7 +23,7 @@ from chc_gating.reporting.figures import (
     figure_to_svg,
     new_figure,
 )
-from chc_gating.reporting.gate_lines import cuts_of, draw_cuts, draw_gate
+from chc_gating.reporting.gate_lines import can_show, cuts_of, draw_cuts, draw_gate
 
 _GREYS = LinearSegmentedColormap.from_list("density", ["#dfe3e6", "#2b3a42"])
 
@@ -43,11 +43,13 @@ def _draw_density(density: Density, evidence: Evidence, *, identifier: str) -> P
     with drawing_style():
         axes = figure.add_subplot()
         _draw_counts(axes, density)
-        shown = [
-            name
+        here = {
+            name: gate
             for name, gate in evidence.result.gates.populations.items()
-            if gate.parent == density.population and draw_gate(axes, name, gate, density, x, y)
-        ]
+            if gate.parent == density.population
+        }
+        shown = [n for n in here if draw_gate(axes, n, density, x, y, result=evidence.result)]
+        undrawn = [n for n, gate in here.items() if n not in shown and can_show(gate, density)]
         cuts = cuts_of(evidence.result, density)
         draw_cuts(axes, cuts, density, x, y)
         drawn = _draw_candidates(axes, evidence.candidates, density, x, y)
@@ -60,7 +62,11 @@ def _draw_density(density: Density, evidence: Evidence, *, identifier: str) -> P
         svg=svg,
         alt=_alt(density, population, x_name, y_name, shown, cuts, drawn),
         caption=_caption(
-            density, shown, cuts, placed=len(drawn) > 0 or not len(evidence.candidates)
+            density,
+            shown,
+            cuts,
+            placed=len(drawn) > 0 or not len(evidence.candidates),
+            undrawn=undrawn,
         ),
         title=population,
     )
@@ -135,9 +141,16 @@ def _shorten(text: str, length: int = 34) -> str:
 
 
 def _caption(
-    density: Density, gates: Sequence[str], cuts: Sequence[AppliedCut], *, placed: bool
+    density: Density,
+    gates: Sequence[str],
+    cuts: Sequence[AppliedCut],
+    *,
+    placed: bool,
+    undrawn: Sequence[str],
 ) -> str:
     parts = [*_caption_parts(density, gates, cuts)]
+    if undrawn:
+        parts.append("Not drawn, since these axes cannot show it: gate " + ", ".join(undrawn))
     if not placed:
         parts.append("No candidate is drawn: candidates.parquet lacks one of these channels")
     return " ".join(f"{part}." for part in parts)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from chc_gating.model.acquisition import AcquisitionResult, PhenotypeCount, PopulationCount
 from chc_gating.model.gates import CUT_SOURCES, ROOT, Cut, PopulationGate
+from chc_gating.model.imported_gates import ImportedGate
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,40 @@ def describe_gate(gate: PopulationGate) -> str:
         return _bounds(f"{top} / {bottom}", *gate.ratio.within)
     if gate.when is not None:
         return gate.when
-    return gate.kind
+    if gate.imported is not None:
+        return _describe_imported(gate.imported)
+    if gate.quadrant is not None:
+        return ", ".join(_bounds(name, *bounds) for name, bounds in gate.quadrant.bounds.items())
+    if gate.singlets is not None:
+        area, height = gate.singlets.of
+        return f"{area} within {gate.singlets.band:g} robust SD of its line over {height}"
+    if gate.margins is not None:
+        return f"{', '.join(gate.margins)} above 0 and below the detector's maximum"
+    if gate.references:
+        return _describe_boolean(gate.kind, gate.references)
+    if gate.polygon is not None:
+        return f"polygon of {len(gate.polygon.vertices)} vertices in {', '.join(gate.channels)}"
+    return f"ellipse in {', '.join(gate.channels)}"
+
+
+def _describe_boolean(kind: str, names: Sequence[str]) -> str:
+    return f"not {names[0]}" if kind == "not" else f" {kind} ".join(names)
+
+
+def _describe_imported(gate: ImportedGate) -> str:
+    lead = "outside " if gate.complement else ""
+    if gate.references:
+        names = [("not " if r.complement else "") + r.population for r in gate.references]
+        return lead + _describe_boolean(gate.kind, names)
+    axes = [" / ".join(d.channels) for d in gate.dimensions]
+    scaled = [
+        axis if d.scale is None else f"{axis} ({d.scale.kind.replace('_', ' ')})"
+        for axis, d in zip(axes, gate.dimensions, strict=True)
+    ]
+    if gate.kind == "rectangle":
+        sides = zip(scaled, gate.bounds, strict=True)
+        return lead + ", ".join(_bounds(axis, *bounds) for axis, bounds in sides)
+    return f"{lead}{gate.kind} in {', '.join(scaled)}"
 
 
 def _bounds(name: str, low: float | None, high: float | None) -> str:
@@ -132,6 +166,10 @@ def list_plan(result: AcquisitionResult) -> list[tuple[str, str, str]]:
         for name, gate in gates.populations.items()
     ]
     cuts = [("cut", marker, describe_cut(cut)) for marker, cut in gates.cuts.items()]
+    cuts += [
+        ("call", marker, f"positive in {p.positive}, negative in {p.negative or 'none'}")
+        for marker, p in gates.markers.items()
+    ]
     phenotypes = [("phenotype", name, rule) for name, rule in gates.phenotypes.items()]
     return [*channels, *populations, *cuts, *phenotypes]
 

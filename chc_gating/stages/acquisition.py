@@ -23,7 +23,7 @@ from chc_gating.model.acquisition import (
 )
 from chc_gating.model.flags import count_event_flags, event_flag_names
 from chc_gating.storage.densities import write_densities
-from chc_gating.storage.provenance import software_version
+from chc_gating.storage.provenance import describe_input, software_version
 from chc_gating.storage.records import write_record
 from chc_gating.storage.tables import build_table, write_table
 
@@ -68,6 +68,11 @@ class Measured:
     time_bins: Sequence[TimeBin] = ()
     notes: Sequence[str] = ()
     draw_flags: Sequence[str] = ()
+
+
+def describe_source(path: Path, gates: Gates) -> tuple[InputFile, ...]:
+    """Return the other program's file that holds the populations of the gates file at ``path``."""
+    return () if gates.file is None else (describe_input("gates_source", path.parent / gates.file),)
 
 
 def describe_result(result: GatingResult, origin: Origin, measured: Measured) -> AcquisitionResult:
@@ -122,6 +127,7 @@ def _describe_populations(result: GatingResult) -> tuple[PopulationCount, ...]:
                 events=events[name],
                 percent_of_parent=100.0 * events[name] / of_parent if of_parent else None,
                 invalid_events=invalid,
+                line=result.lines.get(name),
             )
         )
     return tuple(described)
@@ -141,12 +147,16 @@ def _describe_phenotypes(result: GatingResult, measured: Measured) -> tuple[Phen
         for name, n, low, high, clean in zip(
             result.class_names,
             result.class_counts.tolist(),
-            result.class_low_cut.tolist(),
-            result.class_high_cut.tolist(),
+            _list_or_none(result.class_low_cut, len(result.class_names)),
+            _list_or_none(result.class_high_cut, len(result.class_names)),
             result.class_without_saturated.tolist(),
             strict=True,
         )
     )
+
+
+def _list_or_none(counts: np.ndarray | None, size: int) -> list[int] | list[None]:
+    return [None] * size if counts is None else counts.tolist()
 
 
 def describe_quality(result: GatingResult, measured: Measured) -> AcquisitionQuality:

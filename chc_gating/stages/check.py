@@ -159,7 +159,7 @@ def _count_rows(batch: Batch, found: Assembly) -> Iterator[str]:
         yield f"panel {name}: {panel.modality}, markers {markers}, spillover {panel.spillover}"
     for name, gates in batch.gates.items():
         rules = ", ".join(gates.phenotypes) or "none"
-        end = "" if gates.cuts else "; no cuts yet: draws will be not counted"
+        end = "" if gates.called else "; no cuts yet: draws will be not counted"
         yield f"gates {name}: phenotypes {rules}{end}"
 
 

@@ -151,7 +151,7 @@ class FileCheck:
     ) -> ChcError | None:
         """Return what fails when the gates are compiled for this file: a run would fail alike."""
         from chc_gating.gating.compile import compile_gates
-        from chc_gating.stages.spillover import resolve_spillover
+        from chc_gating.stages.spillover import find_file_spillover, resolve_spillover
 
         channels, labels = fcs.channels, fcs.markers
         spillover = self._tables[row.panel]
@@ -167,6 +167,9 @@ class FileCheck:
                 labels=labels,
                 spillover=spillover,
                 bead_population=row.bead_population,
+                file_spillover=find_file_spillover(
+                    gates, keywords=fcs.keywords, channels=channels, labels=labels
+                ),
             )
         except ChcError as error:
             return error

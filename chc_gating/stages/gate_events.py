@@ -14,7 +14,7 @@ from chc_gating.gating.run import run_plan
 from chc_gating.model.gates import Gates
 from chc_gating.model.panel import Channel, Panel
 from chc_gating.model.record import MARKER_PATTERN
-from chc_gating.stages.spillover import resolve_spillover
+from chc_gating.stages.spillover import find_file_spillover, resolve_spillover
 
 MARKER = re.compile(MARKER_PATTERN)
 
@@ -52,6 +52,9 @@ def gate_events(
         channels=fcs.channels,
         labels=fcs.markers,
         spillover=spillover,
+        file_spillover=find_file_spillover(
+            gates, keywords=fcs.keywords, channels=fcs.channels, labels=fcs.markers
+        ),
     )
     result = run_plan(fcs.event_stream(), plan, keep_events=True)
     mask = result.event_mask

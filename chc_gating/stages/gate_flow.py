@@ -21,11 +21,16 @@ from chc_gating.stages.acquisition import (
     Measured,
     Origin,
     candidates_table,
+    describe_source,
     write_gated,
     write_not_counted,
 )
 from chc_gating.stages.progress import show_progress
-from chc_gating.stages.spillover import describe_spillover, resolve_spillover
+from chc_gating.stages.spillover import (
+    describe_spillover,
+    find_file_spillover,
+    resolve_spillover,
+)
 from chc_gating.storage.atomic import replacing_files
 from chc_gating.storage.provenance import describe_input
 from chc_gating.storage.tables import write_table
@@ -49,13 +54,15 @@ def gate_flow(
     unless ``record_faults`` makes that a result (``status: not_counted``).
     """
     the_panel = load_panel(panel)
+    the_gates = load_gates(gates, panel=the_panel)
     origin = Origin(
         panel=the_panel,
-        gates=load_gates(gates, panel=the_panel),
+        gates=the_gates,
         inputs=(
             describe_input("raw", file, fingerprint=fingerprint),
             describe_input("panel", panel),
             describe_input("gates", gates),
+            *describe_source(gates, the_gates),
             *([describe_input("spillover", spillover)] if spillover else []),
         ),
         parameters={"bead_population": bead_population},
@@ -126,5 +133,8 @@ def _compile(
         labels=fcs.markers,
         spillover=found,
         bead_population=bead_population,
+        file_spillover=find_file_spillover(
+            origin.gates, keywords=fcs.keywords, channels=fcs.channels, labels=fcs.markers
+        ),
     )
     return plan, found

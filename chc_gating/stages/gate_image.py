@@ -29,6 +29,7 @@ from chc_gating.stages.acquisition import (
     Measured,
     Origin,
     candidates_table,
+    describe_source,
     write_gated,
     write_not_counted,
 )
@@ -62,14 +63,16 @@ def gate_image(
     no longer be read, unless ``record_faults`` makes that a result.
     """
     the_panel = load_panel(panel)
+    the_gates = load_gates(gates, panel=the_panel)
     measurement = read_record(measured / layout.MEASUREMENT, Measurement)
     origin = Origin(
         panel=the_panel,
-        gates=load_gates(gates, panel=the_panel),
+        gates=the_gates,
         inputs=(
             *(file for file in measurement.inputs if file.role != "panel"),
             describe_input("panel", panel),
             describe_input("gates", gates),
+            *describe_source(gates, the_gates),
             *([describe_input("spillover", spillover)] if spillover else []),
         ),
         parameters=measurement.parameters,

@@ -127,6 +127,13 @@ class WorkflowPlan:
         """Return the gates file of an acquisition."""
         return self.batch.gates_path(self._row(wildcards).gates).as_posix()
 
+    def gates_source(self, wildcards: Wildcards) -> list[str]:
+        """Return the other program's file that an acquisition's gates come from, if any."""
+        gates = self.batch.gates[self.batch.acquisitions[wildcards.acquisition].gates]
+        if gates.file is None:
+            return []
+        return [(self.batch.gates_folder / gates.file).as_posix()]
+
     def acquisition_folder(self, wildcards: Wildcards) -> str:
         """Return the folder of an acquisition's results."""
         root = self.batch.results_folder

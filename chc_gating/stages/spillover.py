@@ -16,6 +16,8 @@ from chc_gating.compensation import (
 )
 from chc_gating.errors import ChcError, ConfigError, Fault, RawFileError
 from chc_gating.model.acquisition import AppliedSpillover, SpilloverResult
+from chc_gating.model.gates import Gates
+from chc_gating.model.imported_gates import FROM_FILE
 from chc_gating.model.panel import Panel
 from chc_gating.model.spillover import Spillover
 from chc_gating.storage.provenance import describe_input, software_version
@@ -64,6 +66,23 @@ def describe_spillover(found: Spillover) -> AppliedSpillover:
     )
 
 
+def find_file_spillover(
+    gates: Gates,
+    *,
+    keywords: Mapping[str, str],
+    channels: Sequence[str],
+    labels: Sequence[str | None],
+) -> Spillover | None:
+    """Return the file's own spillover where imported gates refer to it, whatever the panel says."""
+    asked = any(
+        dimension.compensation == FROM_FILE
+        for gate in gates.populations.values()
+        if gate.imported is not None
+        for dimension in gate.imported.dimensions
+    )
+    return spillover_from_keyword(keywords, channels=channels, labels=labels) if asked else None
+
+
 def resolve_spillover(
     panel: Panel,
     *,
@@ -96,6 +115,11 @@ def resolve_spillover(
             f"panel {panel.name} takes its spillover from {panel.spillover}; run chc spillover "
             "on it and give the result with --spillover"
         )
+    return read_spillover(table)
+
+
+def read_spillover(table: Path) -> Spillover:
+    """Return the spillover of a spillover.json."""
     applied = read_record(table, SpilloverResult).spillover
     return Spillover(
         channels=applied.channels, matrix=np.array(applied.matrix), source=applied.source

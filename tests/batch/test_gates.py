@@ -69,31 +69,60 @@ WRONG = [
     # allowed by the grammar and not built
     (
         "rectangle: {FSC-A: [30000, null]}",
-        "polygon: {of: [FSC-A, FSC-H], vertices: [[0, 0], [1, 0], [0, 1]]}",
+        "polygon: {of: [FSC-A, FSC-H], vertices: [[0, 0], [1, 0], [0, 0]]}",
         2,
-        "populations.intact.polygon",
-        "`polygon` is not built",
+        "populations.intact.polygon.vertices",
+        "fewer than 3 different vertices",
     ),
     (
         "rectangle: {FSC-A: [30000, null]}",
         "not: singlet",
         2,
         "populations.intact.not",
-        "`not` is not built",
+        "is not above",
     ),
     (
-        "ratio: {of: [FSC-A, FSC-H], within: [0.9, 1.6]}",
-        "singlets: {of: [FSC-A, FSC-H]}",
-        3,
-        "populations.singlet.singlets",
-        "`singlets` is not built",
+        "rectangle: {FSC-A: [30000, null]}",
+        "or: [intat]",
+        2,
+        "populations.intact.or",
+        "no such population",
+    ),
+    (
+        "rectangle: {FSC-A: [30000, null]}",
+        "margins: [FSC-A, FSC-A]",
+        2,
+        "populations.intact.margins",
+        "names FSC-A twice",
+    ),
+    (
+        "rectangle: {FSC-A: [30000, null]}",
+        "ellipse: {of: [FSC-A, FSC-H], mean: [1, 2], covariance: [[1, 2], [2, 1]], "
+        "distance_square: 1}",
+        2,
+        "populations.intact.ellipse.covariance",
+        "not symmetric and positive definite",
+    ),
+    (
+        "rectangle: {FSC-A: [30000, null]}",
+        "imported: {kind: rectangle}",
+        2,
+        "populations.intact.imported",
+        "is not a known key",
     ),
     (
         "within: [0.9, 1.6]}",
         "within: [0.9, 1.6]}, scale: transformed",
         3,
         "populations.singlet.scale",
-        "is not built",
+        "transformed is for rectangle",
+    ),
+    (
+        "phenotype: viable",
+        "markers: {CK: {positive: viable, negative: intact}}\nphenotype: viable",
+        5,
+        "markers.CK",
+        "has a cut, too",
     ),
     (
         "{fixed: 3000}",
@@ -102,7 +131,8 @@ WRONG = [
         "cuts.VIA.fmo",
         "a cut from fmo is not built",
     ),
-    ("populations:", "file: study.wsp\npopulations:", 1, "file", "is not built"),
+    ("populations:", "file: gates.xml\npopulations:", 2, "populations", "come from gates.xml"),
+    ("populations:", "group: A\npopulations:", 1, "group", "is not built"),
 ]
 
 
@@ -175,10 +205,9 @@ def test_populations_keep_their_order(tmp_path: Path) -> None:
     assert list(load_gates(path).populations) == ["intact", "singlet", "viable"]
 
 
-@pytest.mark.parametrize("name", ["gates.xml", "study.wsp"])
-def test_gates_of_other_programs_are_refused(name: str) -> None:
+def test_a_flowjo_workspace_is_refused() -> None:
     with pytest.raises(ConfigError, match="not built in this version"):
-        load_gates(Path(name))
+        load_gates(Path("study.wsp"))
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ import pytest
 
 from chc_gating.batch.configuration import SHEETS
 from chc_gating.batch.json_schemas import make_schemas
-from chc_gating.batch.manual import MODELS, refresh_manual
+from chc_gating.batch.manual import MODELS, describe_model, refresh_manual
+from chc_gating.model.gates import Gates, PopulationGate
 from chc_gating.stages.schema import write_schemas
 
 # The columns of the contract, in its words and order.
@@ -86,7 +87,15 @@ def test_a_file_is_not_asked_for_its_own_name(name: str) -> None:
 
 def test_keys_of_gates_stand_in_the_schema_as_users_write_them() -> None:
     population = make_schemas()["gates"]["$defs"]["PopulationGate"]["properties"]
-    assert {"and", "or", "not"} <= set(population)
+    assert {"and", "or", "not", "margins"} <= set(population)
+
+
+def test_keys_that_only_a_reader_sets_stand_in_no_schema_and_no_manual() -> None:
+    schema = make_schemas()["gates"]
+    assert "matrices" not in schema["properties"]
+    assert "imported" not in schema["$defs"]["PopulationGate"]["properties"]
+    assert "`imported`" not in describe_model(PopulationGate)
+    assert "`matrices`" not in describe_model(Gates)
 
 
 def test_a_schema_file_is_written_for_every_yaml_and_sheet(tmp_path: Path) -> None:

@@ -110,7 +110,7 @@ def test_a_circle_of_parents_is_refused() -> None:
         "a": {"parent": "b", "when": "VIA-"},
         "b": {"parent": "a", "when": "VIA-"},
     }
-    assert "a, b are each other's parents" in refused(populations=populations, phenotype="a")
+    assert "populations a, b need each other" in refused(populations=populations, phenotype="a")
 
 
 def test_an_unknown_parent_is_refused() -> None:
@@ -167,20 +167,10 @@ def test_gates_without_cuts_count_populations_and_no_classes() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    "rule",
-    [
-        {"polygon": {"of": ["PE-A", "SSC-A"], "vertices": [[0, 0], [1, 0], [1, 1]]}},
-        {"quadrant": {"of": ["PE-A", "SSC-A"], "dividers": [0, 0], "sides": ["low", "high"]}},
-        {"singlets": {"of": ["FSC-A", "FSC-H"]}},
-        {"and": ["a", "b"]},
-        {"not": "b"},
-    ],
-)
-def test_a_gate_that_is_not_built_is_refused_in_one_line(rule: dict[str, Any]) -> None:
-    (kind,) = rule
+def test_a_ratio_on_the_transformed_scale_is_refused_in_one_line() -> None:
+    rule = {"ratio": {"of": ["FSC-A", "FSC-H"], "within": [1, 2]}, "scale": "transformed"}
     message = refused(populations={"a": rule}, phenotype="a")
-    assert f"population a: {kind} is not built yet" in message
+    assert "population a: scale transformed is for rectangle, polygon" in message
 
 
 @pytest.mark.parametrize("source", ["fmo", "isotype", "unstained", "donors"])
@@ -189,8 +179,9 @@ def test_a_cut_from_controls_is_refused_in_one_line(source: str) -> None:
     assert f"cut of CK: {source} is not built yet" in refused(cuts=cuts)
 
 
-def test_gates_of_another_program_are_refused_in_one_line() -> None:
-    assert "gates from another file" in refused(file="gates.xml")
+def test_gates_of_another_program_that_were_not_read_are_refused_in_one_line() -> None:
+    message = refused(file="gates.xml", populations={}, phenotype="all")
+    assert "no populations were read from gates.xml" in message
 
 
 # logicle at t 262144, w .5, m 4.5, a 0 maps 1 to the top of the scale (Gating-ML 2.0, 6.4)

@@ -9,7 +9,8 @@ from chc_gating.errors import ChcError
 from chc_gating.gating import run
 from chc_gating.gating.compile import compile_gates
 from chc_gating.gating.run import run_plan
-from chc_gating.gating.scale import invert_scale, space_edges
+from chc_gating.gating.scale import apply_scale, invert_scale, scale_of, space_edges
+from chc_gating.model.imported_gates import DimensionScale
 from chc_gating.model.panel import Panel, Transform
 from tests.gating.scenes import make_events, make_gates, make_plan, make_stream
 
@@ -150,8 +151,29 @@ def test_a_linear_part_wider_than_the_scale_is_refused(changes: dict[str, float]
 def test_a_biexponential_scale_is_drawn_as_logicle() -> None:
     edges = space_edges(Transform(kind="biexponential"), bins=16)
     np.testing.assert_array_equal(edges, space_edges(Transform(), bins=16))
-    with pytest.raises(ChcError, match="biexponential is not built"):
-        invert_scale(np.array([0.5]), Transform(kind="biexponential"))
+
+
+# FlowKit's lookup table of FlowJo's scale: 4096 channels, of which the last stands for the top
+def test_a_biexponential_scale_is_flowjo_s_and_has_an_inverse() -> None:
+    transform = Transform(kind="biexponential", m=4.42)
+    linear = np.array([-100.0, 0.0, 300.0, 20000.0])
+    placed = apply_scale(linear, scale_of(transform))
+    assert ((placed > 0) & (placed < 1)).all()
+    np.testing.assert_allclose(invert_scale(placed, transform), linear, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("kind", ["linear", "log", "asinh", "logicle", "hyperlog", "biexponential"])
+def test_a_value_that_is_not_finite_stays_so_on_every_scale(kind: str) -> None:
+    values = np.array([np.nan, np.inf, -np.inf, 100.0])
+    placed = apply_scale(values, scale_of(Transform.model_validate({"kind": kind})))
+    np.testing.assert_array_equal(placed[:3], values[:3])
+    assert np.isfinite(placed[3])
+
+
+def test_bounds_limit_what_has_a_place() -> None:
+    scale = DimensionScale(kind="linear", t=100.0, bound_low=0.1, bound_high=0.9)
+    placed = apply_scale(np.array([-5.0, 50.0, 500.0, np.inf]), scale)
+    assert placed.tolist() == [0.1, 0.5, 0.9, np.inf]
 
 
 # Gating-ML 2.0, section 6.3: fasinh(x, T, M, A) at T 1000, M 4, A 0 maps 0 to 0

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from chc_gating.gating.calls import ask_events, enter_population
+from chc_gating.gating.decide import ask_events, enter_population
 from chc_gating.gating.plan import GatePlan
 from chc_gating.gating.run import run_plan
 from chc_gating.gating.task import find_thresholds
@@ -28,7 +28,7 @@ class SidesInNumpy:
     sides: range
     is_ratio: bool
 
-    def bind(self, factor: FloatArray) -> SidesInNumpy:
+    def bind(self, factor: FloatArray, saturation: FloatArray) -> SidesInNumpy:
         """The scenes' factors are 1."""
         return self
 

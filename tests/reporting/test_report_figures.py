@@ -6,6 +6,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,12 +14,17 @@ from example import FLOW_GATES, FLOW_PANEL, PLANS, scale_edges
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chc_gating.gating.scale import invert_scale
 from chc_gating.model.acquisition import ChannelQuality
+from chc_gating.model.density import Density
 from chc_gating.model.gates import PopulationGate, Ratio
+from chc_gating.model.panel import Panel
 from chc_gating.reporting.crop_gallery import choose_contrasts, choose_rows, stretch
 from chc_gating.reporting.density_axis import BinAxis
 from chc_gating.reporting.evidence import Candidates
 from chc_gating.reporting.forest import ForestScale
+from chc_gating.reporting.gate_lines import can_show
+from chc_gating.reporting.gate_outlines import linear_bounds, trace_outline
 from chc_gating.reporting.gate_plots import draw_densities
 from chc_gating.reporting.hierarchy import describe_gate, list_hierarchy
 from chc_gating.reporting.margins import MarginTable, choose_margins
@@ -104,6 +110,116 @@ def test_gates_are_described_by_their_bounds() -> None:
     ratio = PopulationGate(ratio=Ratio(of=("FSC-A", "FSC-H"), within=(0.9, None)))
     assert describe_gate(ratio) == "FSC-A / FSC-H from 0.9"
     assert describe_gate(FLOW_GATES.populations["viable"]) == "VIA-"
+
+
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [
+        ({"not": "b"}, "not b"),
+        ({"or": ["b", "c"]}, "b or c"),
+        ({"margins": ["FSC-A"]}, "FSC-A above 0 and below the detector's maximum"),
+        (
+            {"singlets": {"of": ["FSC-A", "FSC-H"]}},
+            "FSC-A within 3 robust SD of its line over FSC-H",
+        ),
+        (
+            {"quadrant": {"of": ["A", "B"], "dividers": [5, 6], "sides": ["low", "high"]}},
+            "A below 5, B from 6",
+        ),
+        (
+            {"polygon": {"of": ["A", "B"], "vertices": [[0, 0], [1, 0], [0, 1]]}},
+            "polygon of 3 vertices in A, B",
+        ),
+        (
+            {
+                "imported": {
+                    "kind": "and",
+                    "references": [{"population": "b"}, {"population": "c", "complement": True}],
+                }
+            },
+            "b and not c",
+        ),
+        (
+            {
+                "imported": {
+                    "kind": "rectangle",
+                    "dimensions": [{"channel": "A", "scale": {"kind": "logicle"}}],
+                    "bounds": [[0.5, None]],
+                }
+            },
+            "A (logicle) from 0.5",
+        ),
+    ],
+)
+def test_every_kind_of_gate_is_described_in_words(rule: dict[str, Any], words: str) -> None:
+    assert describe_gate(PopulationGate.model_validate(rule)) == words
+
+
+SQUARE = Density(
+    population="all",
+    x="A",
+    y="B",
+    x_edges=np.linspace(0, 1000, 129),
+    y_edges=np.linspace(0, 1000, 129),
+    x_scale="linear",
+    y_scale="linear",
+    counts=np.zeros((128, 128), dtype=np.uint32),
+    stride=1,
+)
+AB_PANEL = Panel.model_validate({"name": "ab", "channels": {"A": {}, "B": {}}})
+
+
+def test_an_ellipse_is_traced_at_its_distance() -> None:
+    gate = PopulationGate.model_validate(
+        {
+            "ellipse": {
+                "of": ["B", "A"],
+                "mean": [100, 200],
+                "covariance": [[400, 150], [150, 900]],
+                "distance_square": 4,
+            }
+        }
+    )
+    curves = trace_outline(gate, SQUARE, AB_PANEL)
+    assert curves is not None
+    off = curves[0][:, ::-1] - [100, 200]  # back to the gate's order, B then A
+    inverse = np.linalg.inv([[400, 150], [150, 900]])
+    np.testing.assert_allclose(np.einsum("ki,ij,kj->k", off, inverse, off), 4.0)
+
+
+def test_a_polygon_on_a_scale_is_traced_in_linear_units() -> None:
+    gate = PopulationGate.model_validate(
+        {
+            "polygon": {"of": ["A", "B"], "vertices": [[0.3, 0.3], [0.6, 0.3], [0.3, 0.6]]},
+            "scale": "transformed",
+        }
+    )
+    curves = trace_outline(gate, SQUARE, AB_PANEL)
+    assert curves is not None
+    expected = invert_scale(np.array([0.3, 0.6]), AB_PANEL.transform)
+    assert curves[0][0].tolist() == pytest.approx([expected[0], expected[0]])
+    assert curves[0].max() == pytest.approx(expected[1])
+
+
+def test_a_gate_on_another_matrix_is_not_traced() -> None:
+    dimension = {"channel": "A", "compensation": "MySpill"}
+    gate = PopulationGate.model_validate(
+        {
+            "imported": {
+                "kind": "polygon",
+                "dimensions": [dimension, {**dimension, "channel": "B"}],
+                "vertices": [[0, 0], [1, 0], [0, 1]],
+            }
+        }
+    )
+    assert trace_outline(gate, SQUARE, AB_PANEL) is None
+    assert can_show(gate, SQUARE)
+
+
+def test_bounds_on_a_scale_are_drawn_where_they_are() -> None:
+    gate = PopulationGate.model_validate({"rectangle": {"A": [0.5, None]}, "scale": "transformed"})
+    expected = float(invert_scale(np.array([0.5]), AB_PANEL.transform)[0])
+    assert linear_bounds(gate, AB_PANEL) == {"A": (pytest.approx(expected), None)}
 
 
 def test_gates_are_drawn_over_their_parent_only(example_batch: Path) -> None:

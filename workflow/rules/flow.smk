@@ -3,6 +3,7 @@ rule gate_flow:
         raw=PLAN.existing_raw_file,
         panel=PLAN.panel_file,
         gates=PLAN.gates_file,
+        gates_source=PLAN.gates_source,
         spillover=PLAN.spillover_files,
     output:
         multiext(f"{RESULTS}/acquisitions/{{acquisition}}/", *layout.FLOW_FILES),

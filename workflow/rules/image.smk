@@ -63,6 +63,7 @@ rule gate_image:
         raw=PLAN.existing_raw_file,
         panel=PLAN.panel_file,
         gates=PLAN.gates_file,
+        gates_source=PLAN.gates_source,
         spillover=PLAN.spillover_files,
         measured=multiext(
             f"{RESULTS}/acquisitions/{{acquisition}}/", *layout.MEASURE_FILES

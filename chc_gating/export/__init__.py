@@ -1,0 +1,1 @@
+"""Results and gates in the formats of other programs."""
