@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from operator import itemgetter
 from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
 
+from chc_gating.gating.candidates import MAX_CANDIDATES, CandidateStore
 from chc_gating.gating.density_edges import Edges, edge_axes
 from chc_gating.gating.fit_lines import fit_lines
 from chc_gating.gating.plan import GatePlan
 from chc_gating.gating.result import GatingResult
 from chc_gating.gating.summary import Kept, Times, summarize
 from chc_gating.gating.task import Task, plot_course
-from chc_gating.gating.worker import CandidateRows, Worker
+from chc_gating.gating.worker import Worker
 from chc_gating.kernels.plan_arrays import PlanArrays
 from chc_gating.model.events import EventStream, StoredBatch
 
@@ -38,11 +38,13 @@ def run_plan(
     threads: int = 1,
     keep_events: bool = False,
     batch_events: int = BATCH_EVENTS,
+    max_candidates: int = MAX_CANDIDATES,
 ) -> GatingResult:
     """Return what a gate plan finds in a stream, read once.
 
     threads : batches are gated in so many threads. keep_events : also keep what every event is,
-    14 bytes each. Neither threads nor ``batch_events`` changes any number.
+    14 bytes each. max_candidates : all are counted, the first so many are kept with their values.
+    Neither threads nor ``batch_events`` changes any number.
 
     Raises RawFileError where a singlets gate finds too few events to fit its line; ValueError where
     the stream does not fit the plan, or yields other than ``event_count`` events.
@@ -62,10 +64,11 @@ def run_plan(
         front_flags=stream.event_flags,
         keeps_events=keep_events,
     )
-    workers = [Worker(task) for _ in range(max(1, threads))]
+    candidates = CandidateStore(max_candidates)
+    workers = [Worker(task, candidates) for _ in range(max(1, threads))]
     kept = _allocate(stream.event_count) if keep_events else None
     times = Times(stream, bin_first)
-    candidates = _run_batches(stream, workers, kept=kept, times=times, batch_events=batch_events)
+    _run_batches(stream, workers, kept=kept, times=times, batch_events=batch_events)
     return summarize(
         task, stream, workers=workers, candidates=candidates, times=times, scales=scales, kept=kept
     )
@@ -118,11 +121,10 @@ def _run_batches(
     kept: Kept | None,
     times: Times,
     batch_events: int,
-) -> list[CandidateRows]:
-    """Gate all batches, every worker the next one as soon as it is free; candidates in order."""
+) -> None:
+    """Gate all batches, every worker the next one as soon as it is free."""
     source = _pieces(stream, batch_events)
     lock = Lock()
-    found: list[tuple[int, CandidateRows]] = []
 
     def work(worker: Worker) -> None:
         while True:
@@ -131,8 +133,7 @@ def _run_batches(
                 if piece is None:
                     return
                 times.note(piece.stored, piece.first_event)
-            state, rows = worker.gate(piece.stored, piece.first_event)
-            found.append((piece.first_event, rows))
+            state = worker.gate(piece.stored, piece.first_event)
             if kept is not None:
                 kept.store(state, piece.first_event)
 
@@ -141,4 +142,3 @@ def _run_batches(
     else:
         with ThreadPoolExecutor(len(workers)) as pool:
             list(pool.map(work, workers))
-    return [rows for _, rows in sorted(found, key=itemgetter(0))]

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from chc_gating.gating.candidates import CandidateRows, CandidateStore
 from chc_gating.gating.density_edges import Edges
 from chc_gating.gating.result import CandidateTable, GatingResult
 from chc_gating.gating.rules import SingletRule
 from chc_gating.gating.task import Task, name_leaves
-from chc_gating.gating.worker import CandidateRows, Worker
+from chc_gating.gating.worker import Worker
 from chc_gating.kernels.plan_arrays import HIGH_CUT, LOW_CUT, NOMINAL
 from chc_gating.kernels.sweep import State, Sums
 from chc_gating.model.density import Density
@@ -73,7 +74,7 @@ def summarize(
     stream: EventStream,
     *,
     workers: Sequence[Worker],
-    candidates: Sequence[CandidateRows],
+    candidates: CandidateStore,
     times: Times,
     scales: Sequence[Edges],
     kept: Kept | None,
@@ -179,9 +180,7 @@ def _build_densities(
     )
 
 
-def _build_candidates(
-    task: Task, stream: EventStream, parts: Sequence[CandidateRows]
-) -> CandidateTable:
+def _build_candidates(task: Task, stream: EventStream, store: CandidateStore) -> CandidateTable:
     m = len(task.plan.channels)
     nothing = CandidateRows(
         event=np.empty(0, dtype=np.int64),
@@ -189,7 +188,7 @@ def _build_candidates(
         flags=np.empty(0, dtype=np.uint32),
         values=np.empty((0, 2 * m)),
     )
-    parts = [nothing, *parts]
+    parts = [nothing, *store.rows]
     event = np.concatenate([p.event for p in parts])
     leaf = np.concatenate([p.leaf for p in parts]).tolist()
     values = np.concatenate([p.values for p in parts])
@@ -203,4 +202,6 @@ def _build_candidates(
         raw=values[:, m:],
         compensated=values[:, :m],
         flags=np.concatenate([p.flags for p in parts]),
+        total=store.total,
+        flag_counts=dict(store.flag_counts),
     )

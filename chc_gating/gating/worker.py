@@ -5,37 +5,28 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from chc_gating.gating.calls import call_events, prepare_batch, set_up_found, set_up_state
+from chc_gating.gating.candidates import CandidateRows, CandidateStore
 from chc_gating.gating.task import Task, set_up_room, set_up_sums
 from chc_gating.kernels.density import compute_values
 from chc_gating.kernels.sweep import Found, Room, State, Sums
-from chc_gating.model.events import FloatArray, StoredBatch
-
-
-@dataclass(frozen=True)
-class CandidateRows:
-    """Candidates of one batch: place in the stream, leaf class, flags, (c, V) values."""
-
-    event: NDArray[np.int64]
-    leaf: NDArray[np.int16]
-    flags: NDArray[np.uint32]
-    values: FloatArray
+from chc_gating.model.events import StoredBatch
 
 
 @dataclass
 class Worker:
-    """Sums over the batches that it was given."""
+    """Sums over the batches that it was given; candidates go to a store that all share."""
 
     task: Task
+    candidates: CandidateStore
     sums: Sums = field(init=False)
     _room: Room | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         self.sums = set_up_sums(self.task)
 
-    def gate(self, stored: StoredBatch, first_event: int) -> tuple[State, CandidateRows]:
+    def gate(self, stored: StoredBatch, first_event: int) -> State:
         """Gate one batch (n, m), add it to the sums, return what its events are."""
         task, stored = self.task, prepare_batch(stored)
         if self._room is None or self._room.threshold.dtype != stored.dtype:
@@ -53,18 +44,23 @@ class Worker:
             found=found,
             room=self._room,
         )
-        return state, self._candidates(stored, first_event, found, count)
+        self._keep(stored, first_event, found, count)
+        return state
 
-    def _candidates(
-        self, stored: StoredBatch, first_event: int, found: Found, count: int
-    ) -> CandidateRows:
-        arrays, rows = self.task.arrays, found.row[:count]
-        values = np.empty((count, 2 * stored.shape[1]))
+    def _keep(self, stored: StoredBatch, first_event: int, found: Found, count: int) -> None:
+        """Count a batch's candidates, and keep them with their values where there is room."""
+        self.candidates.count(found.flags[:count])
+        kept = min(count, self.candidates.room_for(first_event))
+        arrays, rows = self.task.arrays, found.row[:kept]
+        values = np.empty((len(rows), 2 * stored.shape[1]))
         terms = arrays.term_first, arrays.term_detector, arrays.term_weight
         compute_values(stored, rows, *terms, values)
-        return CandidateRows(
-            event=rows + first_event,
-            leaf=found.leaf[:count].copy(),
-            flags=found.flags[:count].copy(),
-            values=values,
+        self.candidates.keep(
+            first_event,
+            CandidateRows(
+                event=rows + first_event,
+                leaf=found.leaf[:kept].copy(),
+                flags=found.flags[:kept].copy(),
+                values=values,
+            ),
         )

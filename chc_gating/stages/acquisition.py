@@ -21,7 +21,7 @@ from chc_gating.model.acquisition import (
     SlideFacts,
     TimeBin,
 )
-from chc_gating.model.flags import count_event_flags, event_flag_names
+from chc_gating.model.flags import event_flag_names
 from chc_gating.storage.densities import write_densities
 from chc_gating.storage.provenance import describe_input, software_version
 from chc_gating.storage.records import write_record
@@ -91,7 +91,7 @@ def describe_result(result: GatingResult, origin: Origin, measured: Measured) ->
         populations=_describe_populations(result),
         phenotypes=_describe_phenotypes(result, measured) if has_cuts else (),
         flags=result.flag_counts,
-        candidate_flags=count_event_flags(result.candidates.flags),
+        candidate_flags=result.candidates.flag_counts,
         draw_flags=tuple(sorted(set(measured.draw_flags))),
         nucleated_events=result.nucleated_events,
         phenotype_events=result.phenotype_events,
@@ -181,14 +181,23 @@ def describe_quality(result: GatingResult, measured: Measured) -> AcquisitionQua
                 strict=True,
             )
         ),
-        notes=tuple(measured.notes),
+        notes=(*measured.notes, *_describe_kept(result)),
+    )
+
+
+def _describe_kept(result: GatingResult) -> tuple[str, ...]:
+    kept, total = len(result.candidates.event_id), result.candidates.total
+    if kept == total:
+        return ()
+    return (
+        f"candidates.parquet holds the first {kept:,} of {total:,} candidates: look at the cuts",
     )
 
 
 def candidates_table(
     result: GatingResult, *, positions: Mapping[str, np.ndarray] | None = None
 ) -> pyarrow.Table:
-    """Return candidates.parquet: one row per CHC or CTC candidate, all channels.
+    """Return candidates.parquet: one row per CHC or CTC candidate that is kept, all channels.
 
     ``positions`` adds columns of a slide, (c,) each, in the order of the candidates.
     """
