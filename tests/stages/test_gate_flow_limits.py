@@ -89,6 +89,18 @@ def test_a_bar_stands_on_a_terminal_for_what_takes_long(
     assert ("gating" in screen.getvalue()) == shown
 
 
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_blocks_of_a_slide_move_a_bar_on_a_terminal_only(
+    monkeypatch: pytest.MonkeyPatch, is_terminal: bool
+) -> None:
+    screen = Terminal() if is_terminal else io.StringIO()
+    monkeypatch.setattr(sys, "stderr", screen)
+    monkeypatch.setattr(progress, "PATIENCE_S", -1.0)
+    watch = progress.BlockProgress("segmenting")
+    assert list(watch(iter("abc"), 3)) == ["a", "b", "c"]
+    assert ("segmenting" in screen.getvalue()) == is_terminal
+
+
 def test_nothing_is_shown_where_standard_error_is_no_terminal(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
