@@ -17,6 +17,7 @@ include: "workflow/rules/spillover.smk"
 include: "workflow/rules/flow.smk"
 include: "workflow/rules/image.smk"
 include: "workflow/rules/draws.smk"
+include: "workflow/rules/limits.smk"
 include: "workflow/rules/batch.smk"
 
 

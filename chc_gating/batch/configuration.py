@@ -83,7 +83,7 @@ def assemble_batch(
     """Read a batch as far as it can be read, and keep all its faults."""
     found = Assembly()
     config_path, directory = Path(config_path), Path(directory)
-    config = _read_configuration(config_path, found)
+    config = _read_configuration(config_path, directory, found)
     if config is None:
         return found
     _read_sheets(config, directory=directory, only_draw=only_draw, found=found)
@@ -116,7 +116,7 @@ def assemble_batch(
     return found
 
 
-def _read_configuration(path: Path, found: Assembly) -> Configuration | None:
+def _read_configuration(path: Path, directory: Path, found: Assembly) -> Configuration | None:
     """Return the configuration; with a faulty key left out, so that its sheets are read too."""
     if not path.exists():
         found.faults.append(Fault(str(path), "no such configuration file", _NAME_CONFIG))
@@ -130,9 +130,8 @@ def _read_configuration(path: Path, found: Assembly) -> Configuration | None:
     found.faults += faults
     if config is None and not {fault.column for fault in faults} & _LOCALE:
         config, _ = validate_document(_without_faults(document, faults), Configuration)
-    if config is not None and config.settings.limits:
-        problem = "limits of earlier batches are not built in this version"
-        found.faults.append(document.fault(("settings", "limits"), problem, "remove the key"))
+    if config is not None:
+        found.faults += _check_limits(document, config, directory)
     return config
 
 
@@ -140,6 +139,22 @@ _NAME_CONFIG = (
     "go to the batch's folder, or name the file (snakemake: --configfile) and the folder that its "
     "paths start at (--directory)"
 )
+
+
+def _check_limits(document: Document, config: Configuration, directory: Path) -> list[Fault]:
+    """Return a fault for every limits.json of an earlier batch that is absent, or not earlier."""
+    results = (directory / config.results).resolve()
+    remedy = "copy the earlier batch's limits.json into this batch's folder, and name it"
+    faults = []
+    for file in config.settings.limits:
+        path = directory / file
+        own = path.resolve().is_relative_to(results)
+        problem = "lies in this batch's own results" if own else "no such file"
+        if own or not path.is_file():
+            faults.append(document.fault(("settings", "limits"), problem, remedy, file))
+    return faults
+
+
 _LOCALE = frozenset({"settings", "settings.decimal", "settings.date_format"})
 """Where one of these is at fault, every cell would be misjudged: sheets are not read."""
 

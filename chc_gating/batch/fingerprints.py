@@ -12,7 +12,7 @@ from chc_gating.model.panel import Panel
 from chc_gating.model.record import Record
 
 _DIGITS = 16
-_SETTINGS = ("min_events", "ring_um", "limits")
+_SETTINGS = ("min_events", "ring_um")
 """The settings that change a draw's numbers; the others change how sheets are read or judged."""
 
 
@@ -46,7 +46,7 @@ def hash_panel(panel: Panel) -> str:
 
 def hash_gates(gates: Gates) -> str:
     """Return 16 hex digits over gates, the order of populations included."""
-    return _hash_record(gates)
+    return _hash_text(gates.model_dump_json(by_alias=True, exclude={"source"}))
 
 
 def _hash_record(record: Record) -> str:

@@ -61,8 +61,9 @@ def check_source(gates: Gates) -> Iterator[Finding]:
     if gates.file is not None and gates.populations:
         remedy = "write the populations here, or take them from the file"
         yield Finding(("populations",), f"populations come from {gates.file}", remedy)
-    if gates.group is not None:
-        yield _unbuilt(("group",), "a group of a FlowJo workspace", "remove it", gates.group)
+    if gates.group is not None and not (gates.file or "").lower().endswith(".wsp"):
+        remedy = "remove it, or name a workspace as file"
+        yield Finding(("group",), "is a group of a FlowJo workspace", remedy, gates.group)
     for name, gate in gates.populations.items():
         if gate.imported is not None:
             yield Finding(("populations", name, "imported"), "is not a known key", "remove it")
@@ -177,6 +178,8 @@ def _check_rule(keys: tuple[object, ...], rule: str) -> Iterator[Finding]:
 
 def _check_reference(gates: Gates, key: str) -> Iterator[Finding]:
     name = getattr(gates, key)
+    if gates.awaits_sample:
+        return
     if name is not None and name != ROOT and name not in gates.populations:
         yield Finding((key,), "no such population", suggest(name, (ROOT, *gates.populations)), name)
 

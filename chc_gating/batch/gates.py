@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,15 +21,16 @@ from chc_gating.errors import ConfigError, Fault
 from chc_gating.model.gates import Gates
 from chc_gating.model.panel import Panel
 
-_UNBUILT = {".wsp": "FlowJo workspaces"}
-_HIDDEN = ("matrices",)
+_HIDDEN = ("matrices", "source", "digest")
 """Keys of the record that no user writes."""
 
 
 def load_gates(path: Path, *, panel: Panel | None = None) -> Gates:
     """Return the gates of a YAML or Gating-ML file, named after it; checked against a panel.
 
-    A Gating-ML 2.0 document (.xml) has populations and nothing else: no cuts, no phenotypes.
+    A Gating-ML 2.0 document (.xml) has populations and nothing else: no cuts, no phenotypes. So
+    has a FlowJo 10 workspace (.wsp), whose populations are filled in for one file
+    (`gate_events`, `chc gate-flow`): every sample has its own.
 
     Raises ConfigError with all faults, each with its line.
     """
@@ -72,9 +74,8 @@ class GatesFile:
 def read_gates(path: Path, *, shown: str | None = None) -> GatesFile:
     """Read a gates file; its faults are kept, not raised."""
     file = shown or str(path)
-    if path.suffix.lower() in _UNBUILT:
-        problem = f"{_UNBUILT[path.suffix.lower()]} are not built in this version"
-        return GatesFile(None, [Fault(file, problem, "export the gates as Gating-ML 2.0")])
+    if path.suffix.lower() == ".wsp":
+        return _read_workspace(path, file)
     if path.suffix.lower() == ".xml":
         return _read_imported(path, file)
     try:
@@ -112,18 +113,62 @@ def _read_imported(path: Path, file: str) -> GatesFile:
     return GatesFile(Gates(name=path.stem, populations=populations, matrices=matrices), [])
 
 
+def _read_workspace(path: Path, file: str) -> GatesFile:
+    from chc_gating.batch.flowjo_workspace import read_workspace
+
+    try:
+        read_workspace(path, shown=file)
+    except ConfigError as error:
+        return GatesFile(None, list(error.faults))
+    gates = Gates(name=path.stem, file=path.name, source=path.as_posix(), digest=_hash_file(path))
+    return GatesFile(gates, [])
+
+
+def _open_workspace(
+    gates: Gates, path: Path, document: Document
+) -> tuple[Gates | None, list[Fault]]:
+    """Return gates that know their workspace; whose names stand in one of its samples."""
+    from chc_gating.batch.flowjo_names import AddressError, find_population
+    from chc_gating.batch.flowjo_workspace import read_workspace
+
+    try:
+        samples = read_workspace(path).in_group(gates.group)
+    except ConfigError as error:
+        faults = [document.fault(("file",), f.problem, f.remedy, gates.file) for f in error.faults]
+        return None, faults
+    faults = []
+    for keys, text in gates.named_populations():
+        problem = None
+        for sample in samples:
+            try:
+                find_population(text, [p.address for p in sample.populations])
+            except AddressError as error:
+                problem = problem or str(error)
+            else:
+                problem = None
+                break
+        if problem is not None:
+            said, _, remedy = problem.partition("; ")
+            faults.append(document.fault(keys, f"in no sample of {gates.file}: {said}", remedy))
+    update = {"source": path.as_posix(), "digest": _hash_file(path)}
+    return (None, faults) if faults else (gates.model_copy(update=update), [])
+
+
+def _hash_file(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
 def _fill_in(gates: Gates, path: Path, document: Document) -> tuple[Gates | None, list[Fault]]:
     """Return the gates with the populations of the file that they name."""
     from chc_gating.batch.gating_ml import read_gating_ml
 
     other = path.parent / (gates.file or "")
+    if other.suffix.lower() == ".wsp":
+        return _open_workspace(gates, other, document)
     if other.suffix.lower() != ".xml":
-        what = _UNBUILT.get(other.suffix.lower(), f"gates from a {other.suffix or 'nameless'} file")
-        remedy = "name a Gating-ML 2.0 document (.xml)"
-        fault = document.fault(
-            ("file",), f"{what} are not built in this version", remedy, gates.file
-        )
-        return None, [fault]
+        remedy = "name a Gating-ML 2.0 document (.xml) or a FlowJo 10 workspace (.wsp)"
+        return None, [document.fault(("file",), "holds no gates by its name", remedy, gates.file)]
     try:
         populations, matrices = read_gating_ml(other)
     except ConfigError as error:

@@ -28,6 +28,21 @@ def batch_folder(results: Path) -> Path:
     return results / "batch"
 
 
+def limits_file(results: Path, panel: str, *, gates: str, lot: str | None) -> Path:
+    """Return the limits of a panel, gates and lot; a blank lot is a dash."""
+    return results / "limits" / panel / gates / name_lot(lot) / "limits.json"
+
+
+def name_lot(lot: str | None) -> str:
+    """Return a lot as paths and the command line spell it: a blank one is a dash."""
+    return "-" if lot is None else lot
+
+
+def read_lot(name: str) -> str | None:
+    """Return the lot that `name_lot` spelled."""
+    return None if name == "-" else name
+
+
 def spillover_file(results: Path, panel: str) -> Path:
     """Return the spillover that a panel takes from a table, for all its acquisitions."""
     return results / "controls" / panel / "-" / "spillover.json"

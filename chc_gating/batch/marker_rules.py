@@ -25,7 +25,9 @@ def check_markers(gates: Gates) -> Iterator[Finding]:
         if marker in gates.cuts:
             yield Finding(keys, "has a cut, too", "remove the one or the other")
         for side, population in (("positive", named.positive), ("negative", named.negative)):
-            if population is not None and population not in gates.populations:
+            if population is None or gates.awaits_sample:
+                continue
+            if population not in gates.populations:
                 remedy = suggest(population, gates.populations)
                 yield Finding((*keys, side), "no such population", remedy, population)
         if named.positive == named.negative:

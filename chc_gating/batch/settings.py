@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
+from chc_gating.model.limits import BackgroundExposure
 from chc_gating.model.record import Record
 
 
@@ -40,8 +41,23 @@ class Settings(Record):
         description="Width of the ring around a nucleus that stands for the cell.",
         json_schema_extra={"unit": "um"},
     )
+    loq_cv: float = Field(
+        default=0.2,
+        gt=0,
+        le=1,
+        description="The coefficient of variation that a quantifiable count must reach.",
+        json_schema_extra={"unit": "share, 0 to 1"},
+    )
+    background_exposure: BackgroundExposure = Field(
+        default="volume",
+        description="What the background of healthy donors is proportional to: `volume` (mL of "
+        "blood examined, without recovery) or `nucleated_cells` (better where false hybrids are "
+        "leukocytes and donors' leukocyte counts differ).",
+    )
     limits: tuple[str, ...] = Field(
-        default=(), description="limits.json files of earlier batches; not built in this version."
+        default=(),
+        description="limits.json files of earlier batches: their donors of equal panel and gates "
+        "join this batch's.",
     )
 
     @field_validator("date_format")

@@ -302,6 +302,28 @@ def count_command(
 
 
 @app.command(
+    "limits",
+    epilog="Example: chc limits config/config.yaml --panel chc4 --gates chc --lot L2508 "
+    "--results results --output results/limits/chc4/chc/L2508/limits.json",
+)
+def limits_command(
+    config: Config,
+    panel: Annotated[str, typer.Option("--panel", help="Name of the panel.")],
+    gates: Annotated[str, typer.Option("--gates", help="Name of the gates file.")],
+    lot: Annotated[str, typer.Option("--lot", help="Reagent lot; - where it is blank.")],
+    results: Results,
+    output: OutputFile,
+    threads: OneThread = 1,
+    log_level: LogLevel = "warning",
+) -> None:
+    """Healthy donors' draws to background (events per mL), LoB, LoD and LoQ (events)."""
+    _set_log_level(log_level)
+    from chc_gating.stages.limits import limits
+
+    limits(config, panel=panel, gates=gates, lot=lot, results=results, output=output)
+
+
+@app.command(
     "report-draw",
     epilog="Example: chc report-draw config/config.yaml --draw P01-T1 --results results "
     "--output results/draws/P01-T1/report.html",
@@ -378,14 +400,42 @@ def simulate_command(
 )
 def compare_command(
     results: Annotated[Path, typer.Argument(help="Folder of the batch's results.")],
-    truth: Annotated[Path, typer.Option(help="truth.tsv of `chc simulate`.")],
+    truth: Annotated[Path | None, typer.Option(help="truth.tsv of `chc simulate`.")] = None,
+    flowjo: Annotated[Path | None, typer.Option(help="FlowJo 10 workspace (.wsp).")] = None,
+    expected: Annotated[
+        Path | None, typer.Option(help="Table of acquisition, population, count (TSV or CSV).")
+    ] = None,
+    group: Annotated[str | None, typer.Option(help="Group of the workspace's samples.")] = None,
+    tolerance_percent: Annotated[
+        float, typer.Option(min=0, help="Difference that counts as none, % of the other count.")
+    ] = 0.0,
     log_level: LogLevel = "warning",
 ) -> None:
-    """Print counts beside the simulator's truth; exit code 1 where they differ."""
+    """Print counts beside a truth, a FlowJo workspace's or expected ones; exit 1 if they differ."""
     _set_log_level(log_level)
-    from chc_gating.stages.compare import compare
+    sources = {"--truth": truth, "--flowjo": flowjo, "--expected": expected}
+    given = [name for name, path in sources.items() if path is not None]
+    if len(given) != 1:
+        found = ", ".join(given) or "none"
+        raise typer.BadParameter(f"give exactly one of {', '.join(sources)}; found {found}")
+    if group is not None and flowjo is None:
+        raise typer.BadParameter("--group belongs to --flowjo")
+    if truth is not None and tolerance_percent:
+        raise typer.BadParameter("--tolerance-percent belongs to --flowjo and --expected")
+    if truth is not None:
+        from chc_gating.stages.compare import compare
 
-    comparison = compare(results, truth=truth)
+        comparison = compare(results, truth=truth)
+    else:
+        from chc_gating.stages.compare_populations import compare_populations
+
+        comparison = compare_populations(
+            results,
+            workspace=flowjo,
+            group=group,
+            table=expected,
+            tolerance_percent=tolerance_percent,
+        )
     typer.echo(comparison.text)
     if not comparison.agrees:
         raise typer.Exit(EXIT_MACHINE_OR_BUG)

@@ -40,6 +40,14 @@ class Mixture:
         return Mixture(self.values * factor, self.weights)
 
     @property
+    def cv(self) -> float:
+        """The coefficient of variation; 0 where the quantity is exact."""
+        if self.is_exact:
+            return 0.0
+        mean = float(self.values @ self.weights)
+        return float(np.sqrt((self.values - mean) ** 2 @ self.weights)) / mean
+
+    @property
     def is_exact(self) -> bool:
         """Whether there is one possible value only."""
         return self.values.size == 1

@@ -170,6 +170,7 @@ def _describe_rate(count: int, sums: Sums) -> dict[str, float | None]:
     interval = find_rate_interval(count, mixture)
     return {
         "recovery": None if recovery is None else recovery.rate,
+        "exposure_cv": mixture.cv,
         "per_7_5_ml": STANDARD_ML * count / volume,
         "ci95_low_per_7_5_ml": STANDARD_ML * interval.low,
         "ci95_high_per_7_5_ml": STANDARD_ML * interval.high,

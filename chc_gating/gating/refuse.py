@@ -8,6 +8,11 @@ from chc_gating.model.gates import CUT_SOURCES, SCALED_KINDS, Gates
 
 def refuse_unbuilt(gates: Gates) -> None:
     """Raise ChcError for the first thing in a gates file that cannot be compiled yet."""
+    if gates.awaits_sample:
+        raise ChcError(
+            f"gates {gates.name}: the populations of {gates.file} are those of a file's own "
+            "sample; gate the file with gate_events or chc gate-flow"
+        )
     if gates.file is not None and not gates.populations:
         raise ChcError(f"gates {gates.name}: no populations were read from {gates.file}")
     for name, gate in gates.populations.items():

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import math
-import warnings
-from functools import lru_cache
-from typing import Any
 
 import numpy as np
 
 from chc_gating.errors import ChcError
+from chc_gating.gating.biexponential import apply_biexponential, invert_biexponential
 from chc_gating.model.events import FloatArray
 from chc_gating.model.imported_gates import DimensionScale
 from chc_gating.model.panel import Transform
-
-FLOWJO_TOP = 4096.0
-"""FlowJo's biexponential runs from 0 to this position."""
 
 
 def invert_scale(values: FloatArray, transform: Transform) -> FloatArray:
@@ -35,8 +30,7 @@ def invert_scale(values: FloatArray, transform: Transform) -> FloatArray:
         return np.asarray(steep * np.sinh(values * decades - a * math.log(10.0)))
     _check_widths(transform)
     if transform.kind == "biexponential":
-        placed = np.asarray(values, dtype=np.float64) * FLOWJO_TOP
-        return np.asarray(_flowjo_biexponential(scale_of(transform)).inverse(placed))
+        return invert_biexponential(np.asarray(values, dtype=np.float64), scale_of(transform))
     return _invert_with_flowutils(values, kind=transform.kind, t=t, w=w, m=m, a=a)
 
 
@@ -112,25 +106,13 @@ def _place(values: FloatArray, scale: DimensionScale) -> FloatArray:
 
 def _place_flowjo(values: FloatArray, scale: DimensionScale) -> FloatArray:
     if scale.kind == "biexponential":
-        top = FLOWJO_TOP if scale.high is None else scale.high
-        return np.asarray(_flowjo_biexponential(scale).apply(values)) * (top / FLOWJO_TOP)
+        return apply_biexponential(values, scale)
     if scale.kind == "flowjo_log" and scale.offset is not None:
         above = np.where(values < scale.offset, scale.offset, values)
         return np.asarray(np.log10(above / scale.offset) / scale.m)
     if scale.kind == "flowjo_linear" and scale.low is not None and scale.high is not None:
         return np.asarray((values - scale.low) / (scale.high - scale.low))
     raise ChcError(f"scale {scale.kind} lacks its bounds or its offset")
-
-
-@lru_cache(maxsize=256)
-def _flowjo_biexponential(scale: DimensionScale) -> Any:
-    """Return FlowKit's lookup table of FlowJo's biexponential; importing FlowKit takes seconds."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # its plotting imports warn; no concern of ours
-        from flowkit import transforms
-    return transforms.WSPBiexTransform(
-        negative=scale.a, width=scale.width_basis, positive=scale.m, max_value=scale.t
-    )
 
 
 def space_edges(transform: Transform, *, bins: int) -> FloatArray:

@@ -26,6 +26,7 @@ class CountRow(Record):
     exposure_ml: float | None = None
     exposure_source: str | None = None
     recovery: float | None = None
+    exposure_cv: float | None = None
     per_7_5_ml: float | None = None
     ci95_low_per_7_5_ml: float | None = None
     ci95_high_per_7_5_ml: float | None = None

@@ -42,6 +42,9 @@ DRAW_FLAGS: dict[str, str] = {
     "time_unstable": "the event rate is unstable in part of the acquisition",
     "implied_wbc_differs": "leukocytes per volume differ from the blood count by a factor above 2",
     "unequal_losses": "leukocytes and hybrids may be lost unequally; no interval covers that",
+    "limits_of_other_lot": (
+        "this lot has too few healthy donors; the highest limit of the lots that have enough counts"
+    ),
     "saturated_candidates": "a candidate holds a saturated marker",
     "candidates_not_rare": (
         "more than 1 % of the cells are called CHC or CTC, which are expected at one in a million"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Literal
 
 from pydantic import Field, model_validator
@@ -263,10 +263,14 @@ class Gates(Record):
     )
     file: str | None = Field(
         default=None,
-        description="A Gating-ML 2.0 document (`gates.xml`) beside this file that holds the "
-        "populations, instead of `populations`.",
+        description="A Gating-ML 2.0 document (`gates.xml`) or a FlowJo 10 workspace "
+        "(`study.wsp`) beside this file that holds the populations, instead of `populations`. Of a "
+        "workspace every file gets its own sample's gates and matrix, found by its file's name.",
     )
-    group: str | None = Field(default=None, description=_UNBUILT)
+    group: str | None = Field(
+        default=None,
+        description="With a workspace: the group in which samples are looked for; default: all.",
+    )
     markers: Mapping[MarkerName, MarkerPopulations] = Field(
         default={},
         description="`{CD45: {positive: POP, negative: POP}}`: populations that stand for a "
@@ -275,6 +279,27 @@ class Gates(Record):
     matrices: SkipJsonSchema[Mapping[str, ImportedMatrix]] = Field(
         default={}, description=WRITTEN_BY_NOBODY
     )
+    # Where a workspace lies, and its SHA-256.
+    source: SkipJsonSchema[str | None] = Field(default=None, description=WRITTEN_BY_NOBODY)
+    digest: SkipJsonSchema[str | None] = Field(default=None, description=WRITTEN_BY_NOBODY)
+
+    def named_populations(self) -> Iterator[tuple[tuple[str, ...], str]]:
+        """Yield the populations that phenotypes are built on, with their keys; not `all`."""
+        named: list[tuple[tuple[str, ...], str | None]] = [
+            (("phenotype",), self.phenotype),
+            (("nucleated",), self.nucleated),
+        ]
+        for marker, populations in self.markers.items():
+            named.append((("markers", marker, "positive"), populations.positive))
+            named.append((("markers", marker, "negative"), populations.negative))
+        for keys, name in named:
+            if name is not None and name != ROOT:
+                yield keys, name
+
+    @property
+    def awaits_sample(self) -> bool:
+        """Whether the populations are those of a workspace's sample, still to be chosen."""
+        return self.source is not None and not self.populations
 
     @property
     def called(self) -> frozenset[str]:

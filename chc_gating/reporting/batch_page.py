@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from chc_gating.counting.limit_calls import GroupJudgement, LimitsKey
 from chc_gating.counting.uncounted import Uncounted, list_uncounted
 from chc_gating.model.count import CountRow, DrawCount
-from chc_gating.reporting.count_table import (
-    WHOLE_CLASSES,
-    describe_limits,
-    describe_scope,
-    gather_groups,
+from chc_gating.model.limits import Limits
+from chc_gating.reporting.background import (
+    count_calls,
+    count_without_limits,
+    describe_call_briefly,
+    view_limits,
 )
+from chc_gating.reporting.count_table import WHOLE_CLASSES, describe_scope, gather_groups
 from chc_gating.reporting.distribution import COHORT_WORDS, draw_distribution
 from chc_gating.reporting.doubts import Doubt, GroupFacts, list_doubts
 from chc_gating.reporting.figures import Picture
@@ -53,7 +56,7 @@ class BatchLine:
     scope: str
     exposure: str
     counted: bool
-    numbers: tuple[tuple[str, str, str], ...]
+    numbers: tuple[tuple[str, str, str, str], ...]
     marks: tuple[ForestMark, ...]
     why_no_rate: str
     flags: tuple[str, ...]
@@ -77,11 +80,17 @@ class CohortTable:
 
 
 def render_batch_page(
-    draws: Sequence[DrawCount], *, links: Mapping[str, str], version: str, min_donors: int = 20
+    draws: Sequence[DrawCount],
+    *,
+    links: Mapping[str, str],
+    version: str,
+    limits: Sequence[Limits] = (),
+    judged: Mapping[str, Mapping[LimitsKey, GroupJudgement]] | None = None,
 ) -> str:
     """Return the page of a batch as self-contained HTML.
 
-    ``links`` gives the address of each draw's page, relative to this page.
+    ``links`` gives the address of each draw's page, relative to this page; ``limits`` are those
+    of healthy donors, ``judged`` what they say of each draw.
     """
     rows = [row for draw in draws for row in draw.rows]
     whole = [row for row in rows if row.phenotype in WHOLE_CLASSES]
@@ -102,9 +111,9 @@ def render_batch_page(
             "ticks": scale.list_ticks(),
             "distributions": _draw_distributions(whole),
             "flags": count_flags(_flags_of(draw) for draw in draws),
-            "limits": describe_limits(
-                [r for r in whole if r.count is not None], min_donors=min_donors
-            ),
+            "backgrounds": [view_limits(one) for one in limits],
+            "call_counts": count_calls(whole),
+            "without_limits": count_without_limits(judged or {}),
             "any_rows": bool(whole),
             "research_use": RESEARCH_USE,
         },
@@ -206,14 +215,15 @@ def _modality(row: CountRow) -> str:
     return MODALITY_WORDS.get(row.modality or "", "no acquisition")
 
 
-def _describe_number(name: str, row: CountRow | None) -> tuple[str, str, str]:
-    """Return phenotype, number per 7.5 mL and its interval as text."""
+def _describe_number(name: str, row: CountRow | None) -> tuple[str, str, str, str]:
+    """Return phenotype, number per 7.5 mL, its interval and its call as text."""
     if row is None:
-        return name, "not defined by these gates", ""
+        return name, "not defined by these gates", "", ""
+    call = describe_call_briefly(row)
     if row.per_7_5_ml is None:
         word = "event" if row.count == 1 else "events"
-        return name, f"{describe_count(row.count)} {word}", "no number per 7.5 mL"
-    return name, format_amount(row.per_7_5_ml), describe_interval(row)
+        return name, f"{describe_count(row.count)} {word}", "no number per 7.5 mL", call
+    return name, format_amount(row.per_7_5_ml), describe_interval(row), call
 
 
 def _flags_of(draw: DrawCount) -> set[str]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from chc_gating.counting.limit_calls import GroupJudgement, LimitsKey
 from chc_gating.model.count import CountRow, DrawCount
+from chc_gating.reporting.background import describe_calls
 from chc_gating.reporting.doubts import Doubt, GroupFacts, list_doubts
 from chc_gating.reporting.evidence import Evidence
 from chc_gating.reporting.leukocytes import describe_wbc
@@ -54,7 +56,7 @@ class CountGroup:
     exposure: str
     recovery: str
     recovery_known: bool
-    limits: str
+    limits: tuple[str, ...]
     wbc: str
     lacks_volume: bool
     flags: tuple[str, ...]
@@ -63,13 +65,17 @@ class CountGroup:
 
 
 def group_rows(
-    draw: DrawCount, *, min_donors: int, evidence: Sequence[Evidence] = ()
+    draw: DrawCount,
+    *,
+    judged: Mapping[LimitsKey, GroupJudgement],
+    evidence: Sequence[Evidence] = (),
 ) -> tuple[CountGroup, ...]:
     """Return the draw's rows, grouped by what may be summed, in their order.
 
+    judged : what the limits of healthy donors say, by panel, gates and lot.
     evidence : what is known of the draw's acquisitions, where there is more than count.json.
     """
-    return tuple(_build_group(group, min_donors) for group in gather_groups(draw, evidence))
+    return tuple(_build_group(group, judged) for group in gather_groups(draw, evidence))
 
 
 def gather_groups(draw: DrawCount, evidence: Sequence[Evidence] = ()) -> list[GroupFacts]:
@@ -91,7 +97,7 @@ def gather_groups(draw: DrawCount, evidence: Sequence[Evidence] = ()) -> list[Gr
     return found
 
 
-def _build_group(group: GroupFacts, min_donors: int) -> CountGroup:
+def _build_group(group: GroupFacts, judged: Mapping[LimitsKey, GroupJudgement]) -> CountGroup:
     rows = group.rows
     first = rows[0]
     counted = [row for row in rows if row.status == "counted" and row.count is not None]
@@ -108,7 +114,7 @@ def _build_group(group: GroupFacts, min_donors: int) -> CountGroup:
         exposure=_describe_exposure(counted),
         recovery=describe_recovery(counted) if any(r.per_7_5_ml is not None for r in rows) else "",
         recovery_known=any(row.recovery is not None for row in counted),
-        limits=describe_limits(counted, min_donors=min_donors),
+        limits=describe_calls(counted, judged.get((first.panel, first.gates, first.lot))),
         wbc=describe_wbc(counted, group.expected),
         lacks_volume=bool(counted) and all(row.exposure_ml is None for row in counted),
         flags=tuple(flags),
@@ -195,21 +201,3 @@ def _describe_exposure(rows: Sequence[CountRow]) -> str:
         return f"No number per 7.5 mL: {reason or 'no volume of blood is known'}."
     source = describe_exposure_source(row.exposure_source)
     return f"{format_volume(row.exposure_ml)} of blood examined, from {source}."
-
-
-def describe_limits(rows: Sequence[CountRow], *, min_donors: int) -> str:
-    """Return what the donors' limits say; without limits, that nothing can be said yet."""
-    whole = [row for row in rows if row.phenotype in WHOLE_CLASSES]
-    called = [row for row in whole if row.call not in (None, "not_assessable")]
-    if not whole:
-        return ""
-    if not called:
-        return (
-            f"Background of healthy donors: not assessable yet (no limits: fewer than {min_donors} "
-            "donors). Part of this count may be background."
-        )
-    return " ".join(
-        f"{row.phenotype}: {(row.call or '').replace('_', ' ')} "
-        f"(limit of blank {format_count(row.lob_count)} at this exposure)."
-        for row in called
-    )

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from chc_gating.counting.limit_calls import GroupJudgement, LimitsKey
 from chc_gating.model.acquisition import AppliedSpillover, ChannelQuality, InputFile
 from chc_gating.model.count import AcquisitionSummary, DrawCount
+from chc_gating.reporting.background import view_background
 from chc_gating.reporting.count_table import CountGroup, group_rows
 from chc_gating.reporting.crop_gallery import Gallery, build_gallery
 from chc_gating.reporting.evidence import Evidence
@@ -97,13 +99,21 @@ class AcquisitionView:
     spillover: tuple[tuple[str, tuple[SpilloverCell, ...]], ...]
 
 
-def render_draw_page(draw: DrawCount, evidence: Sequence[Evidence], *, min_donors: int = 20) -> str:
+def render_draw_page(
+    draw: DrawCount,
+    evidence: Sequence[Evidence],
+    *,
+    judged: Mapping[LimitsKey, GroupJudgement] | None = None,
+) -> str:
     """Return the page of one draw as self-contained HTML.
+
+    ``judged`` is what the limits of healthy donors say, by panel, gates and lot.
 
     A draw that was not counted gets the same page: what is known, why not, and what to do.
     """
     by_name = {e.acquisition: e for e in evidence}
-    groups = group_rows(draw, min_donors=min_donors, evidence=evidence)
+    judged = judged or {}
+    groups = group_rows(draw, judged=judged, evidence=evidence)
     views = [
         _view_acquisition(summary, by_name.get(summary.acquisition), index, draw)
         for index, summary in enumerate(draw.acquisitions)
@@ -112,6 +122,7 @@ def render_draw_page(draw: DrawCount, evidence: Sequence[Evidence], *, min_donor
         "draw.html",
         {
             "draw": draw,
+            "backgrounds": [view_background(group) for group in judged.values()],
             "groups": _with_draw_verdict(groups, draw),
             "facts": pick_facts(draw.draw, DRAW_FACTS),
             "preanalytics": _list_preanalytics(draw),

@@ -136,7 +136,8 @@ class FileCheck:
         from chc_gating.compensation.keyword import KEYWORDS
 
         matrix = tuple(fcs.keywords.get(key) for key in KEYWORDS)
-        key = (row.panel, row.gates, row.bead_population, fcs.channels, fcs.markers, matrix)
+        own = fcs.path.name if gates.awaits_sample else None
+        key = (row.panel, row.gates, row.bead_population, fcs.channels, fcs.markers, matrix, own)
         if key not in self._compiled:
             self._compiled[key] = self._try_plan(fcs, row, panel=panel, gates=gates)
         problem = self._compiled[key]
@@ -151,24 +152,30 @@ class FileCheck:
     ) -> ChcError | None:
         """Return what fails when the gates are compiled for this file: a run would fail alike."""
         from chc_gating.gating.compile import compile_gates
+        from chc_gating.stages.flowjo import choose_sample, rename_in_sample
         from chc_gating.stages.spillover import find_file_spillover, resolve_spillover
 
         channels, labels = fcs.channels, fcs.markers
         spillover = self._tables[row.panel]
         try:
-            if panel.spillover == "keyword":
+            beads = rename_in_sample(row.bead_population, gates, fcs)
+            imported = choose_sample(gates, fcs)
+            self.warnings += [f"{row.file}: {note}" for note in imported.notes]
+            if imported.spillover is not None:
+                spillover = imported.spillover
+            elif panel.spillover == "keyword":
                 spillover = resolve_spillover(
                     panel, table=None, keywords=fcs.keywords, channels=channels, labels=labels
                 )
             compile_gates(
                 panel,
-                gates,
+                imported.gates,
                 channels=channels,
                 labels=labels,
                 spillover=spillover,
-                bead_population=row.bead_population,
+                bead_population=beads,
                 file_spillover=find_file_spillover(
-                    gates, keywords=fcs.keywords, channels=channels, labels=labels
+                    imported.gates, keywords=fcs.keywords, channels=channels, labels=labels
                 ),
             )
         except ChcError as error:

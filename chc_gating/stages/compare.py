@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +19,7 @@ from chc_gating.simulate.truth import (
     read_truth,
     read_truth_cells,
 )
+from chc_gating.stages.comparison import Comparison, align_columns
 from chc_gating.storage.records import read_record
 from chc_gating.storage.tables import read_table
 
@@ -36,21 +36,12 @@ _LEGEND = (
 _LOCATED = ("CHC", "CTC")
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """The table to print, and whether the counts are what they must be.
-
-    ``agrees``: tubes, and slides on true outlines, count what the oracle counts; slides on
-    segmented outlines find at least LOWEST_RECALL of the CHC and of the CTC; broken files are
-    not counted.
-    """
-
-    text: str
-    agrees: bool
-
-
 def compare(results: Path, *, truth: Path, outlines: Path | None = None) -> Comparison:
     """Compare the counts in a results folder with truth.tsv.
+
+    They agree where tubes, and slides on true outlines, count what the oracle counts; where slides
+    on segmented outlines find at least LOWEST_RECALL of the CHC and of the CTC; and where broken
+    files are not counted.
 
     Parameters
     ----------
@@ -81,7 +72,7 @@ def compare(results: Path, *, truth: Path, outlines: Path | None = None) -> Comp
     equal = "Every count equals the oracle's; files that are broken on purpose are not counted."
     verdict = equal if faults == 0 else differences
     note = "Slides: this table counts on the true outlines; below, on segmented ones."
-    parts = [_align(lines), _LEGEND, *([note, *located] if located else []), verdict]
+    parts = [align_columns(lines), _LEGEND, *([note, *located] if located else []), verdict]
     return Comparison(text="\n".join(parts), agrees=faults == 0)
 
 
@@ -157,15 +148,3 @@ def _positions(cells: Iterable[TruthCell]) -> NDArray[np.float64]:
 
 def _show(number: int | None) -> str:
     return "" if number is None else str(number)
-
-
-def _align(lines: list[list[str]]) -> str:
-    """Return lines as a table: names to the left, numbers to the right."""
-    widths = [max(len(line[i]) for line in lines) for i in range(len(_COLUMNS))]
-    return "\n".join(
-        "  ".join(
-            cell.ljust(width) if i in (0, 1, len(widths) - 1) else cell.rjust(width)
-            for i, (cell, width) in enumerate(zip(line, widths, strict=True))
-        ).rstrip()
-        for line in lines
-    )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from chc_gating.batch.gates import load_gates
 from chc_gating.batch.panels import load_panel
+from chc_gating.errors import ChcError
 from chc_gating.export.gating_ml import write_gating_ml
 from chc_gating.stages.spillover import read_spillover
 from chc_gating.storage.atomic import write_text
@@ -21,5 +22,11 @@ def export_gating_ml(
     """
     the_panel = load_panel(panel)
     matrix = None if spillover is None else read_spillover(spillover)
-    text = write_gating_ml(load_gates(gates, panel=the_panel), the_panel, spillover=matrix)
+    the_gates = load_gates(gates, panel=the_panel)
+    if the_gates.awaits_sample:
+        raise ChcError(
+            f"{gates}: a FlowJo workspace has gates per sample, which are not exported; name YAML "
+            "gates"
+        )
+    text = write_gating_ml(the_gates, the_panel, spillover=matrix)
     write_text(output, text)

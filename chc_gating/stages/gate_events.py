@@ -14,6 +14,8 @@ from chc_gating.gating.run import run_plan
 from chc_gating.model.gates import Gates
 from chc_gating.model.panel import Channel, Panel
 from chc_gating.model.record import MARKER_PATTERN
+from chc_gating.model.spillover import Spillover
+from chc_gating.stages.flowjo import choose_sample
 from chc_gating.stages.spillover import find_file_spillover, resolve_spillover
 
 MARKER = re.compile(MARKER_PATTERN)
@@ -27,7 +29,9 @@ def gate_events(
     Without a panel, gates may use every channel of the file, the markers that the file itself
     names ($PnS), and the file's own spillover where it has one; a panel whose spillover is a CSV
     needs `chc gate-flow`. The population of all events is ``all``. A file without events gives
-    arrays of no length.
+    arrays of no length. Gates of a FlowJo workspace are those of the file's own sample, compensated
+    with its matrix; a population is called by its name, or by its path (`/Cells/CD45+`) where
+    several have that name.
 
     Raises RawFileError where the file lacks a channel that the gates use, ChcError where the
     gates cannot be compiled.
@@ -38,8 +42,10 @@ def gate_events(
     >>> fcs = chc.open_fcs("p01.fcs")  # doctest: +SKIP
     >>> chc.gate_events(fcs, chc.load_gates("gates.yaml"))["singlet"].sum()  # doctest: +SKIP
     """
-    the_panel = panel if panel is not None else _panel_of_file(fcs)
-    spillover = resolve_spillover(
+    imported = choose_sample(gates, fcs)
+    the_panel = panel if panel is not None else _panel_of_file(fcs, imported.spillover)
+    gates = imported.gates
+    spillover = imported.spillover or resolve_spillover(
         the_panel,
         table=None,
         keywords=fcs.keywords,
@@ -66,8 +72,10 @@ def gate_events(
     }
 
 
-def _panel_of_file(fcs: FcsFile) -> Panel:
-    found = spillover_from_keyword(fcs.keywords, channels=fcs.channels, labels=fcs.markers)
+def _panel_of_file(fcs: FcsFile, own: Spillover | None) -> Panel:
+    found = None
+    if own is None:
+        found = spillover_from_keyword(fcs.keywords, channels=fcs.channels, labels=fcs.markers)
     labels = [label if label and MARKER.fullmatch(label) else None for label in fcs.markers]
     markers = [label if labels.count(label) == 1 else None for label in labels]
     return Panel(

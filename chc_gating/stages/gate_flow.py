@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from chc_gating.flow.fcs import FcsFile, open_fcs
 from chc_gating.flow.quality import assess_time, describe_stability
 from chc_gating.flow.volume import read_flow_facts
 from chc_gating.gating.compile import compile_gates
+from chc_gating.gating.empty import explain_empty
 from chc_gating.gating.plan import GatePlan
 from chc_gating.gating.result import GatingResult
 from chc_gating.gating.run import run_plan
@@ -25,6 +27,7 @@ from chc_gating.stages.acquisition import (
     write_gated,
     write_not_counted,
 )
+from chc_gating.stages.flowjo import choose_sample, rename_in_sample
 from chc_gating.stages.progress import show_progress
 from chc_gating.stages.spillover import (
     describe_spillover,
@@ -68,7 +71,7 @@ def gate_flow(
         parameters={"bead_population": bead_population},
     )
     try:
-        result, measured = _gate(
+        result, origin, measured = _gate(
             file, origin, spillover=spillover, bead_population=bead_population, threads=threads
         )
     except RawFileError as error:
@@ -89,10 +92,20 @@ def _gate(
     spillover: Path | None,
     bead_population: str | None,
     threads: int,
-) -> tuple[GatingResult, Measured]:
+) -> tuple[GatingResult, Origin, Measured]:
+    """Return the result, what it was made from (a workspace's sample chosen), and the facts."""
     fcs = open_fcs(file)
     try:
-        plan, found = _compile(fcs, origin, spillover=spillover, bead_population=bead_population)
+        bead_population = rename_in_sample(bead_population, origin.gates, fcs)
+        imported = choose_sample(origin.gates, fcs)
+        origin = replace(origin, gates=imported.gates)
+        plan, found = _compile(
+            fcs,
+            origin,
+            own=imported.spillover,
+            spillover=spillover,
+            bead_population=bead_population,
+        )
     except RawFileError as error:
         raise RawFileError(f"{file}: {error}") from None
     stream = show_progress(fcs.event_stream(), f"gating {file.name}")
@@ -110,16 +123,26 @@ def _gate(
         repairs=fcs.repairs,
         scaling=fcs.scaling,
         time_bins=bins,
-        notes=describe_stability(bins),
+        notes=(
+            *describe_stability(bins),
+            *imported.notes,
+            *explain_empty(result, plan, origin.gates, stream),
+        ),
         draw_flags=["time_unstable"] if any(b.unstable for b in bins) else [],
     )
-    return result, measured
+    return result, origin, measured
 
 
 def _compile(
-    fcs: FcsFile, origin: Origin, *, spillover: Path | None, bead_population: str | None
+    fcs: FcsFile,
+    origin: Origin,
+    *,
+    own: Spillover | None,
+    spillover: Path | None,
+    bead_population: str | None,
 ) -> tuple[GatePlan, Spillover | None]:
-    found = resolve_spillover(
+    """Return the plan and the spillover; ``own`` is that of the workspace, which wins."""
+    found = own or resolve_spillover(
         origin.panel,
         table=spillover,
         keywords=fcs.keywords,

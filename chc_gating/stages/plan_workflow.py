@@ -18,12 +18,16 @@ from typing import Protocol
 
 from chc_gating.batch import layout
 from chc_gating.batch.configuration import Batch, load_batch
+from chc_gating.batch.fingerprints import hash_gates, hash_panel
 from chc_gating.batch.rows import Acquisition
+from chc_gating.counting.limit_sources import donor_draws, limit_keys
 from chc_gating.counting.recovery_sources import recovery_draws, recovery_sources
 from chc_gating.errors import ChcError
 from chc_gating.model.panel import SPILLOVER_WORDS
 
 DEFAULT_CONFIG = "config/config.yaml"
+LIMIT_SETTINGS = ("min_donors", "background_exposure", "limits")
+JUDGING_SETTINGS = ("loq_cv",)
 
 
 class Wildcards(Protocol):
@@ -32,6 +36,8 @@ class Wildcards(Protocol):
     acquisition: str
     draw: str
     panel: str
+    gates: str
+    lot: str
 
 
 def plan_workflow(
@@ -200,9 +206,54 @@ class WorkflowPlan:
                 paths += self._acquisition_results([row.acquisition], file)
         return paths
 
+    def limits_of_draw(self, wildcards: Wildcards) -> list[str]:
+        """Return the limits that a draw's page shows: none for donors and spike draws."""
+        return self._limits_of([wildcards.draw])
+
+    def all_limits(self, _wildcards: Wildcards) -> list[str]:
+        """Return the limits of every panel, gates and lot that a patient's draw uses."""
+        return self._limits_of(self.batch.draws)
+
+    def _limits_of(self, draws: Iterable[str]) -> list[str]:
+        keys = [key for draw in draws for key in limit_keys(self.batch, draw)]
+        paths = (
+            layout.limits_file(self.batch.results_folder, k.panel, gates=k.gates, lot=k.lot)
+            for k in keys
+        )
+        return list(dict.fromkeys(path.as_posix() for path in paths))
+
+    def donor_counts(self, wildcards: Wildcards) -> list[str]:
+        """Return the counts of the healthy donors of a panel and gates."""
+        root = self.batch.results_folder
+        draws = donor_draws(self.batch, panel=wildcards.panel, gates=wildcards.gates)
+        return [(layout.draw_folder(root, name) / "count.json").as_posix() for name in draws]
+
+    @property
+    def earlier_limits(self) -> list[str]:
+        """The limits.json files of earlier batches."""
+        return list(self.batch.settings.limits)
+
+    def limits_facts(self, wildcards: Wildcards) -> str:
+        """Return all that limits depend on beside donors' counts, as one text."""
+        facts = {
+            "panel": hash_panel(self.batch.panels[wildcards.panel]),
+            "gates": hash_gates(self.batch.gates[wildcards.gates]),
+            "settings": self._settings(only=(*LIMIT_SETTINGS, "ring_um")),
+        }
+        return json.dumps(facts, sort_keys=True)
+
+    def _settings(self, *, only: Iterable[str]) -> dict[str, object]:
+        return self.batch.settings.model_dump(mode="json", include=set(only))
+
+    @property
+    def judging_settings(self) -> str:
+        """The settings by which a page holds counts against limits."""
+        return json.dumps(self._settings(only=JUDGING_SETTINGS), sort_keys=True)
+
     def draw_rows(self, wildcards: Wildcards) -> str:
         """Return all that a draw's count depends on beside its files, as one text.
 
+        Settings of limits are no part of it: a count never depends on limits.
         It is a param and no input: an edited row re-runs its own draw only.
         """
         draws = (wildcards.draw, *recovery_draws(self.batch, wildcards.draw))
@@ -213,7 +264,9 @@ class WorkflowPlan:
                 for row in self.batch.acquisitions_of(draw)
             },
             "draws": {draw: self.batch.draw_params(draw) for draw in draws},
-            "settings": self.batch.settings.model_dump(mode="json"),
+            "settings": self.batch.settings.model_dump(
+                mode="json", exclude={*LIMIT_SETTINGS, *JUDGING_SETTINGS}
+            ),
         }
         return json.dumps(facts, sort_keys=True)
 

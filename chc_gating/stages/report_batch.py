@@ -8,9 +8,11 @@ from urllib.parse import quote
 
 from chc_gating.batch import layout
 from chc_gating.batch.configuration import load_batch
+from chc_gating.counting.limit_calls import LimitsJudge
 from chc_gating.counting.table import counts_to_arrow, render_counts, render_not_counted
 from chc_gating.model.count import DrawCount
 from chc_gating.reporting.batch_page import render_batch_page
+from chc_gating.stages.read_limits import read_limits
 from chc_gating.storage.atomic import replacing_files, write_text
 from chc_gating.storage.provenance import software_version
 from chc_gating.storage.records import read_record
@@ -23,7 +25,8 @@ def report_batch(
     """Write counts.tsv, counts.parquet, not_counted.tsv and report.html to ``output``.
 
     config_path : config.yaml; paths in it are relative to ``directory``.
-    results : the results folder, with ``draws/{draw}/count.json`` of every draw.
+    results : the results folder, with ``draws/{draw}/count.json`` of every draw and, where they
+    were computed, ``limits/``.
     output : the folder of the batch's results.
 
     Raises ConfigError for faults of the configuration; ChcError where a draw has no count.json.
@@ -33,12 +36,17 @@ def report_batch(
         read_record(layout.draw_folder(results, name) / "count.json", DrawCount)
         for name in batch.draws
     ]
+    limits = read_limits(batch, batch.draws, results)
+    judge = LimitsJudge(limits, loq_cv=batch.settings.loq_cv)
+    judged = [judge.judge_draw(draw) for draw in draws]
+    draws = [draw for draw, _ in judged]
     rows = [row for draw in draws for row in draw.rows]
     page = render_batch_page(
         draws,
         links={name: _link_page(results, name, folder=output) for name in batch.draws},
         version=software_version(),
-        min_donors=batch.settings.min_donors,
+        limits=limits,
+        judged={draw.draw["draw"]: groups for draw, groups in judged},
     )
     with replacing_files(output) as new:
         write_text(new / "counts.tsv", render_counts(rows))

@@ -6,9 +6,11 @@ from pathlib import Path
 
 from chc_gating.batch import layout
 from chc_gating.batch.configuration import load_batch
+from chc_gating.counting.limit_calls import LimitsJudge
 from chc_gating.model.count import DrawCount
 from chc_gating.reporting.draw_page import render_draw_page
 from chc_gating.stages.evidence import read_evidence
+from chc_gating.stages.read_limits import read_limits
 from chc_gating.storage.atomic import write_text
 from chc_gating.storage.records import read_record
 
@@ -16,10 +18,11 @@ from chc_gating.storage.records import read_record
 def report_draw(
     config_path: Path, *, draw: str, results: Path, output: Path, directory: Path = Path()
 ) -> None:
-    """Write the page of one draw from its count.json and its acquisitions' results.
+    """Write the page of one draw from its count.json, its limits and its acquisitions' results.
 
     config_path : config.yaml; paths in it are relative to ``directory``.
-    results : the results folder, with ``draws/{draw}/count.json`` and ``acquisitions/``.
+    results : the results folder, with ``draws/{draw}/count.json``, ``acquisitions/`` and, where
+    they were computed, ``limits/``.
     output : report.html.
 
     Raises ConfigError for faults of the configuration and a draw that the sheet does not name;
@@ -31,5 +34,7 @@ def report_draw(
         read_evidence(layout.acquisition_folder(results, a.acquisition), acquisition=a.acquisition)
         for a in count.acquisitions
     ]
-    page = render_draw_page(count, evidence, min_donors=batch.settings.min_donors)
+    judge = LimitsJudge(read_limits(batch, [draw], results), loq_cv=batch.settings.loq_cv)
+    judged, groups = judge.judge_draw(count)
+    page = render_draw_page(judged, evidence, judged=judge.bound_limits(groups))
     write_text(output, page)

@@ -13,6 +13,7 @@ STAGES = (
     "measure",
     "gate-image",
     "count",
+    "limits",
     "report-draw",
     "report-batch",
     "require-counted",

@@ -18,7 +18,7 @@ from chc_gating.model.count import COUNT_COLUMNS, DrawCount
 
 CONTRACT = """
 draw patient cohort collected_on modality panel gates lot phenotype count exposure_ml
-exposure_source recovery per_7_5_ml ci95_low_per_7_5_ml ci95_high_per_7_5_ml
+exposure_source recovery exposure_cv per_7_5_ml ci95_low_per_7_5_ml ci95_high_per_7_5_ml
 upper95_per_7_5_ml per_ml nucleated_cells per_50k_nucleated per_million_nucleated
 implied_wbc_per_ul count_without_saturated count_low_cut count_high_cut
 expected_background p_background expected_coincidence lob_count lod_count loq_count call

@@ -9,6 +9,7 @@ from scipy.special import gammainc, roots_jacobi
 
 from chc_gating.counting.exposure_mixture import find_effective_volume, mix_exposures
 from chc_gating.counting.intervals import find_rate_interval
+from chc_gating.counting.mixing import exact, mix_recovery
 from chc_gating.model.exposure import Exposure, Recovery, UncertainFactor
 
 PLATED = Exposure(volume_ml=2.0, source="volume_plated_ml")
@@ -58,3 +59,11 @@ def test_recovery_counted_in_a_part_of_the_blood_is_scaled_by_it() -> None:
     mixture = mix_exposures([PLATED], half, shape=4)
     assert half.rate == pytest.approx(0.6)
     assert mixture.values @ mixture.weights == pytest.approx(2 * (30.5 / 101) / 0.5)
+
+
+def test_cv_of_a_recovery_is_that_of_its_beta_distribution() -> None:
+    recovery = mix_recovery(750, 250, shape=13)
+    # Beta(750.5, 250.5): mean .74975, variance a b / ((a + b)^2 (a + b + 1))
+    expected = (750.5 * 250.5 / (1001**2 * 1002)) ** 0.5 / (750.5 / 1001)
+    assert recovery.times(5.0).cv == pytest.approx(expected, rel=1e-6)
+    assert exact(5.0).cv == 0

@@ -156,7 +156,7 @@ def test_missing_volume_names_the_column_and_gives_no_rate(pages: dict[str, str]
 
 
 def test_limits_that_do_not_exist_are_said_to_be_not_assessable(pages: dict[str, str]) -> None:
-    assert "not assessable yet (no limits: fewer than 20 donors)" in read_words(pages["P01-T1"])
+    assert "not assessable (no limits were computed)" in read_words(pages["P01-T1"])
 
 
 def test_nothing_is_called_positive_or_diagnosed(pages: dict[str, str]) -> None:

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from run_workflow import Run, run_snakemake
 from small_batch import CHC, COUNTED, CTC, FLOW_CELLS, LEUKOCYTE, NOT_COUNTED, SLIDE_CELLS
+
+LIMITS = (
+    "results/limits/flow/wide/-/limits.json",
+    "results/limits/flow/narrow/-/limits.json",
+    "results/limits/slide/slide/-/limits.json",
+)
+BATCH = ("counts.tsv", "counts.parquet", "not_counted.tsv", "report.html")
 
 pytestmark = pytest.mark.workflow
 
@@ -85,6 +94,7 @@ def test_edited_gates_run_again_for_the_draws_that_use_them(batch: Path) -> None
 
     assert folders_written(batch) == {
         "acquisitions/P2-first-flow",
+        "limits/flow/narrow/-",
         "draws/P2-first",
         "batch",
     }
@@ -112,12 +122,68 @@ def test_edited_row_of_an_acquisition_counts_its_draw_again(batch: Path) -> None
     assert folders_written(batch) == {"draws/P2-first", "batch"}
 
 
-def test_raw_file_that_appears_is_counted_and_touches_no_other_draw(batch: Path) -> None:
+def test_limits_are_made_for_what_patients_use_and_say_why_they_are_not_assessable(
+    batch: Path,
+) -> None:
+    found = {path: read_limits(batch / path) for path in LIMITS}
+    assert {one["status"] for one in found.values()} == {"not_assessable"}
+    wide = found["results/limits/flow/wide/-/limits.json"]
+    assert [one["draw"] for one in wide["left_out"]] == ["P3-absent"]
+    assert wide["reason"] == "0 healthy donors of the blank lot counted, and limits need 20"
+    chc = [row for row in read_counts(batch) if row["phenotype"] == "CHC" and row["count"]]
+    assert {row["call"] for row in chc} == {"not_assessable"}
+
+
+def test_edited_row_of_a_donor_makes_limits_and_pages_again_but_no_other_count(
+    batch: Path,
+) -> None:
+    replace(batch / "config/draws.tsv", "2026-01-19\t7.5", "2026-01-19\t7.0")
+    before = times(batch)
+    run = run_snakemake(batch)
+    assert run.returncode == 0, run.output
+    after = times(batch)
+
+    assert {name for name in after if after[name] != before[name]} == {
+        "draws/P3-absent/count.json",
+        "draws/P3-absent/report.html",
+        "limits/flow/wide/-/limits.json",
+        "draws/P1-first/report.html",
+        "draws/P1-second/report.html",
+        "draws/P2-broken/report.html",
+        *(f"batch/{name}" for name in BATCH),
+    }
+
+
+def test_changed_number_of_donors_makes_limits_again_but_no_count(batch: Path) -> None:
+    # 3 mL of the one donor who can be counted, in whose blood there are 5 CHC
+    (batch / "raw/P3-absent.fcs").write_bytes((batch / "raw/P2-first.fcs").read_bytes())
+    config = batch / "config/config.yaml"
+    replace(config, "min_events: 100", "min_events: 100\n  min_donors: 1\n  loq_cv: 0.25")
+    counts = {draw: (batch / f"results/draws/{draw}/count.json") for draw in COUNTED}
+    before = {draw: path.stat().st_mtime_ns for draw, path in counts.items()}
+    run = run_snakemake(batch)
+    assert run.returncode == 0, run.output
+
+    assert {draw: path.stat().st_mtime_ns for draw, path in counts.items()} == before
+    [row] = [
+        row for row in read_counts(batch) if row["draw"] == "P1-first" and row["phenotype"] == "CHC"
+    ]
+    # one donor: Jeffreys predictive of 5 events, NB(5.5, 1/2), mean 5.5, P(X <= 12) = .965
+    assert (row["lob_count"], row["call"]) == ("12", "below_lob")
+    assert float(row["expected_background"]) == pytest.approx(5.5)
+    assert float(row["loq_count"]) == pytest.approx(16)
+
+
+def test_donors_raw_file_that_appears_is_counted_and_no_other(batch: Path) -> None:
     (batch / "raw/P3-absent.fcs").write_bytes((batch / "raw/P2-first.fcs").read_bytes())
 
     assert folders_written(batch) == {
         "acquisitions/P3-absent-flow",
         "draws/P3-absent",
+        "limits/flow/wide/-",
+        "draws/P1-first",
+        "draws/P1-second",
+        "draws/P2-broken",
         "batch",
     }
     not_counted = read_table(batch / "results/batch/not_counted.tsv")
@@ -170,6 +236,10 @@ def test_pages_are_collected_by_the_report_of_snakemake(batch: Path) -> None:
 
     assert run.returncode == 0, run.output
     assert (batch / "collected.zip").stat().st_size > 0
+
+
+def read_limits(path: Path) -> dict[str, Any]:
+    return dict(json.loads(path.read_text("utf-8")))
 
 
 def read_table(path: Path) -> list[dict[str, str]]:

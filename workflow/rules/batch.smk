@@ -2,6 +2,7 @@ rule report_batch:
     input:
         counts=PLAN.all_counts,
         pages=PLAN.all_pages,
+        limits=PLAN.all_limits,
     output:
         tables=multiext(f"{RESULTS}/batch/", *layout.BATCH_TABLES),
         page=report(f"{RESULTS}/batch/report.html", category="Batch"),
@@ -20,6 +21,7 @@ rule report_batch:
         config=PLAN.config_path,
         results=results_folder,
         folder=subpath(output.page, parent=True),
+        judging=PLAN.judging_settings,
         version=__version__,
     shell:
         "chc report-batch {params.config:q} --results {params.results:q}"

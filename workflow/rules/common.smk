@@ -23,6 +23,8 @@ shell.prefix(PLAN.shell_prefix(basedir=workflow.basedir, conda=IN_CONDA))
 wildcard_constraints:
     draw=PLAN.draw_pattern,
     panel="[^/]+",
+    gates="[^/]+",
+    lot="[^/]+",
 
 
 def results_folder(wildcards):

@@ -27,6 +27,7 @@ rule count:
 rule report_draw:
     input:
         counted=f"{RESULTS}/draws/{{draw}}/count.json",
+        limits=PLAN.limits_of_draw,
         acquisitions=PLAN.report_inputs,
     output:
         report(
@@ -49,6 +50,7 @@ rule report_draw:
         config=PLAN.config_path,
         results=results_folder,
         rows=PLAN.draw_rows,
+        judging=PLAN.judging_settings,
         version=__version__,
     shell:
         "chc report-draw {params.config:q} --draw {wildcards.draw:q}"
