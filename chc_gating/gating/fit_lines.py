@@ -13,12 +13,12 @@ from dataclasses import replace
 import numpy as np
 
 from chc_gating.errors import RawFileError
-from chc_gating.gating.calls import call_events, prepare_batch, set_up_found, set_up_state
+from chc_gating.gating.calls import prepare_batch
 from chc_gating.gating.decide import bit_of
 from chc_gating.gating.plan import EventRule, GatePlan
 from chc_gating.gating.rules import SingletRule
-from chc_gating.gating.task import Task, plot_course, set_up_room, set_up_sums
-from chc_gating.kernels.plan_arrays import NOMINAL, IntArray, PlanArrays
+from chc_gating.gating.sample import call_sample
+from chc_gating.kernels.plan_arrays import NOMINAL, PlanArrays
 from chc_gating.model.acquisition import FittedLine
 from chc_gating.model.events import EventStream, FloatArray, StoredBatch
 
@@ -58,7 +58,8 @@ def fit_lines(
     sample = prepare_batch(_read_sample(stream))
     for p, rule in unfitted.items():
         parent = int(arrays.gate_parent[p])
-        rows = _find_members(sample, parent, plan, arrays=arrays, rules=fitted)
+        state = call_sample(sample, plan, arrays=arrays, rules=fitted, stop=parent + 1)
+        rows = np.flatnonzero(state.mask[:, NOMINAL] & bit_of(parent))
         area, height = rule.read(sample, rows)
         line = fit_line(area, height, band=rule.band)
         if line is None and stream.event_count:
@@ -70,33 +71,6 @@ def fit_lines(
         empty = FittedLine(intercept=0.0, slope=0.0, half_width=0.0, events=0)
         fitted[p] = replace(rule, line=line or empty)
     return fitted
-
-
-def _find_members(
-    sample: StoredBatch,
-    population: int,
-    plan: GatePlan,
-    *,
-    arrays: PlanArrays,
-    rules: Mapping[int, EventRule],
-) -> IntArray:
-    """Return the sample's events that are in a population with the cuts as they are."""
-    n = len(sample)
-    bounds = np.array([0, n], dtype=np.int64)
-    course = plot_course(plan, bin_first=bounds, edges=[], stride=1)
-    task = Task(plan=plan, arrays=arrays, course=course, rules=rules)
-    state = set_up_state(n)
-    call_events(
-        sample,
-        0,
-        task=task,
-        sums=set_up_sums(task),
-        state=state,
-        found=set_up_found(0),
-        room=set_up_room(arrays, len(course.is_candidate), dtype=sample.dtype),
-        stop=population + 1,
-    )
-    return np.flatnonzero(state.mask[:, NOMINAL] & bit_of(population))
 
 
 def _read_sample(stream: EventStream) -> StoredBatch:
