@@ -42,6 +42,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	  echo "$(PYTHON) comes without venv (on Debian: apt-get install python3-venv)" >&2; exit 2; }
 	"$(PYTHON)" -m venv $(VENV)
 	$(PY) -m pip $(INSTALL_PINNED) -e .
+	$(CHC) warm
 	touch $@
 
 $(VENV)/.installed-test: $(VENV)/.installed
@@ -100,8 +101,9 @@ check: $(VENV)/.installed-test  ## style, types, layers and the workflow's lint
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(PY) -m snakemake --lint
 
-bench: $(VENV)/.installed-test  ## measure the project against its peers, side by side
-	for script in benchmarks/bench_*.py; do $(PY) "$$script" $(ARGS); done
+bench: $(VENV)/.installed-test $(PEERS_VENV)/.installed  ## measure against peers; docs/performance.md
+	$(PY) benchmarks/bench_flow.py --peers $(PEERS_VENV)/bin/python --output docs/performance.md \
+	  $(ARGS)
 
 calibrate: $(VENV)/.installed  ## simulate studies, write their coverage into docs/statistics.md
 	$(PY) benchmarks/calibrate.py $(ARGS)

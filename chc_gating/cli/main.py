@@ -463,6 +463,15 @@ def compare_command(
         raise typer.Exit(EXIT_MACHINE_OR_BUG)
 
 
+@app.command("warm", epilog="Example: chc warm")
+def warm_command(log_level: LogLevel = "warning") -> None:
+    """Compile the gating kernels for this processor; done at set-up, once a type of node."""
+    _set_log_level(log_level)
+    from chc_gating.stages.warm import warm
+
+    warm()
+
+
 export_app = typer.Typer(
     no_args_is_help=True,
     help="Write gates for other programs.",

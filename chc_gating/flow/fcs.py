@@ -31,7 +31,7 @@ from chc_gating.model.events import EventStream, FloatArray, StoredBatch
 DEFAULT_BATCH = 262_144
 """Events of a batch where the caller names no size: 12 MB of 12 floats."""
 
-_RELEASE_BYTES = 1 << 25
+_RELEASE_BYTES = 1 << 23
 """Pages that were read are given back after so many bytes, so that memory stays constant."""
 
 

@@ -71,6 +71,7 @@ def compile_gates(
         densities=plan_densities(gates, order=order, file=file),
         sensitive=not gates.markers,
         arrays=freeze(arrays._replace(phenotype=order.index(gates.phenotype), bead=bead)),
+        rules={p: gate.rule for p, gate in enumerate(compiled) if gate.rule is not None},
     )
 
 
@@ -113,7 +114,6 @@ def _pack(
     marker_channel = _integers(file.index(file.panel.markers[m]) for m in tables.markers)
     stands_for = [_populations_of(marker, gates, order) for marker in tables.markers]
     first, detector, weight = terms
-    leans_on = [detector[first[c] : first[c + 1]] for c in marker_channel]
     place = {marker: k for k, marker in enumerate(tables.markers)}
     entries = [entry for _, entry in tables.entries]
     return PlanArrays(
@@ -134,7 +134,6 @@ def _pack(
         cuts=place_cuts(tables.markers, cuts),
         factor=np.ones(len(file.names)),
         saturation=np.full(len(file.names), np.inf),
-        marker_detectors=_integers(sorted({int(d) for row in leans_on for d in row})),
         phenotype=NONE,
         phenotype_table=NONE if tables.phenotypes is None else len(entries) - 1,
         bead=NONE,
@@ -142,7 +141,6 @@ def _pack(
         marker_chain=np.array(
             [chain for _, chains in stands_for for chain in chains], dtype=np.uint64
         ).reshape(-1, 2),
-        rules=tuple(gate.rule for gate in compiled),
     )
 
 

@@ -1,77 +1,38 @@
-"""Gates that no kernel evaluates, put into the populations of a batch."""
+"""How a gate that no kernel decides enters its population into the state of a batch."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from chc_gating.gating.rules import (
-    BooleanRule,
-    BoxRule,
-    EllipsoidRule,
-    MarginRule,
-    PolygonRule,
-    SingletRule,
-)
-from chc_gating.kernels.gate import INDETERMINATE, INVALID, NEGATIVE, NOT_ASKED, POSITIVE
-from chc_gating.kernels.plan_arrays import NOMINAL, NONE, IntArray
-from chc_gating.model.events import StoredBatch
-
-ValueRule = BoxRule | PolygonRule | EllipsoidRule | MarginRule | SingletRule
+from chc_gating.kernels.plan_arrays import NOMINAL
+from chc_gating.kernels.sweep import State
 
 
-def decide_events(stored: StoredBatch, rule: ValueRule, verdicts: NDArray[np.uint8]) -> None:
-    """Put a rule's verdict on every event that is asked for into verdicts (n,)."""
-    rows = np.flatnonzero(verdicts != NOT_ASKED)
-    verdicts[rows] = rule.decide(stored, rows)
+def ask_events(state: State, parent: int) -> NDArray[np.int64]:
+    """Return the events that are in a population with the cuts as they are, lower or higher."""
+    return np.flatnonzero((state.mask & bit_of(parent)).any(axis=1))
 
 
-def apply_boolean(
+def enter_population(
+    state: State,
     p: int,
     parent: int,
-    rule: BooleanRule,
-    mask: NDArray[np.uint64],
-    invalid: NDArray[np.uint64],
+    *,
+    rows: NDArray[np.int64],
+    inside: NDArray[np.bool_],
+    undecided: NDArray[np.bool_],
 ) -> None:
-    """Put the parent's events that satisfy a boolean rule into population p.
+    """Put events into population p, in every scenario in which they are in its parent.
 
-    mask : (n, 3). invalid : (n,); what is not finite with the cuts as they are counts as not
-    finite with moved cuts, too.
+    rows : (k,) events that were asked for. inside, undecided : (k,) what the gate says of them;
+    undecided ones are invalid.
     """
-    own, above = np.uint64(1 << p), np.uint64(1 << parent)
-    _, undecided = rule.combine(mask[:, NOMINAL], invalid)
-    undecided &= mask[:, NOMINAL] & above != 0
-    for s in range(mask.shape[1]):
-        true, _ = rule.combine(mask[:, s], invalid)
-        mask[true & (mask[:, s] & above != 0), s] |= own
-    invalid[undecided] |= own
+    above = state.mask[rows] & bit_of(parent) != 0
+    state.mask[rows] |= np.where(above & inside[:, np.newaxis], bit_of(p), np.uint64(0))
+    state.invalid[rows[undecided & above[:, NOMINAL]]] |= bit_of(p)
 
 
-def add_population_states(
-    populations: IntArray,
-    chains: NDArray[np.uint64],
-    shift: int,
-    mask: NDArray[np.uint64],
-    invalid: NDArray[np.uint64],
-    codes: NDArray[np.uint16],
-) -> None:
-    """Add to codes (n, 3) a marker's state that two populations stand for.
-
-    Positive in the one and not in the other, negative the other way round; in both or in neither
-    it is indeterminate, and invalid where a gate on the way to either could not decide.
-    """
-    for s in range(mask.shape[1]):
-        inside = [
-            mask[:, s] & np.uint64(1 << int(q)) != 0
-            if q != NONE
-            else np.zeros(len(mask), dtype=np.bool_)
-            for q in populations
-        ]
-        undecided = [
-            ~own & (invalid & chain != 0) for own, chain in zip(inside, chains, strict=True)
-        ]
-        state = np.full(len(mask), INDETERMINATE, dtype=np.uint16)
-        state[inside[0] & ~inside[1]] = POSITIVE
-        state[inside[1] & ~inside[0]] = NEGATIVE
-        state[(undecided[0] & ~inside[1]) | (undecided[1] & ~inside[0])] = INVALID
-        codes[:, s] |= state << np.uint16(shift)
+def bit_of(p: int) -> np.uint64:
+    """Return population p's bit."""
+    return np.uint64(1 << p)

@@ -5,15 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from chc_gating.gating.calls import prepare_batch
+from chc_gating.gating.density_plan import BINS
 from chc_gating.gating.plan import Axis
 from chc_gating.gating.scale import space_edges
 from chc_gating.kernels.density import compute_values
 from chc_gating.kernels.plan_arrays import PlanArrays
 from chc_gating.model.events import EventStream, FloatArray
 from chc_gating.model.panel import Transform
-
-BINS = 128
-"""Bins along each axis: enough for a plot, and a file of 64 KB before compression."""
 
 FIRST_LOOK_EVENTS = 65_536
 """Events that decide the range of an axis where no range is known; always the first ones, so

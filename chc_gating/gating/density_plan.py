@@ -12,6 +12,9 @@ from chc_gating.model.expression import parse_expression
 from chc_gating.model.gates import ROOT, Gates, PopulationGate
 from chc_gating.model.imported_gates import UNCOMPENSATED, ImportedGate
 
+BINS = 128
+"""Bins along each axis: enough for a plot, and a file of 64 KB before compression."""
+
 Pair = tuple[str, str, str, bool]
 """Population, two panel channels, and whether they are drawn uncompensated."""
 

@@ -7,11 +7,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from chc_gating.gating.calls import call_events, prepare_batch
+from chc_gating.gating.calls import prepare_batch
 from chc_gating.gating.dimensions import GateAxis, read_axes
+from chc_gating.gating.fit_lines import fit_lines
 from chc_gating.gating.plan import GatePlan
 from chc_gating.gating.result import GatingResult
 from chc_gating.gating.rules import BoxRule, EllipsoidRule, PolygonRule
+from chc_gating.gating.sample import call_sample
 from chc_gating.kernels.plan_arrays import NOMINAL
 from chc_gating.model.events import EventStream, FloatArray
 from chc_gating.model.gates import ROOT, Gates
@@ -64,10 +66,13 @@ def _find_ranges(
     if batch is None:
         return {}
     stored = prepare_batch(batch)
-    mask = call_events(stored, arrays).mask[:, NOMINAL]
+    rules = fit_lines(stream, plan, arrays=arrays, rules=plan.bind_rules(arrays))
+    stop = 1 + max(order.index(gates.populations[name].parent) for name in names)
+    state = call_sample(stored, plan, arrays=arrays, rules=rules, stop=stop)
+    mask = state.mask[:, NOMINAL]
     found = {}
     for name in names:
-        rule = arrays.rules[order.index(name)]
+        rule = rules.get(order.index(name))
         parent = gates.populations[name].parent
         rows = np.flatnonzero(mask >> np.uint64(order.index(parent)) & np.uint64(1))
         if isinstance(rule, Shape) and not rule.complement and len(rows):

@@ -7,15 +7,18 @@ grows with the cell: a band of constant width would lose large cells, which the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 
 from chc_gating.errors import RawFileError
-from chc_gating.gating.calls import call_events, prepare_batch
+from chc_gating.gating.calls import prepare_batch
+from chc_gating.gating.decide import bit_of
+from chc_gating.gating.plan import EventRule, GatePlan
 from chc_gating.gating.rules import SingletRule
-from chc_gating.kernels.plan_arrays import PlanArrays
+from chc_gating.gating.sample import call_sample
+from chc_gating.kernels.plan_arrays import NOMINAL, PlanArrays
 from chc_gating.model.acquisition import FittedLine
 from chc_gating.model.events import EventStream, FloatArray, StoredBatch
 
@@ -34,33 +37,40 @@ MAD_TO_SD = 1.4826
 READ_EVENTS = 65_536
 
 
-def fit_lines(stream: EventStream, arrays: PlanArrays, *, names: Sequence[str]) -> PlanArrays:
-    """Return the arrays with the line of every singlets gate, top down.
+def fit_lines(
+    stream: EventStream,
+    plan: GatePlan,
+    *,
+    arrays: PlanArrays,
+    rules: Mapping[int, EventRule],
+) -> dict[int, EventRule]:
+    """Return the rules with the line of every singlets gate, top down.
 
     The sample is every k-th event of the stream, whatever its batches. A file without events
-    leaves lines that hold no event.
+    leaves lines that hold no event. arrays, rules : the plan's, bound to the stream.
 
     Raises RawFileError where a gate's parent has too few events in the sample.
     """
-    places = [p for p, rule in enumerate(arrays.rules) if isinstance(rule, SingletRule)]
-    if not places:
-        return arrays
+    fitted = dict(rules)
+    unfitted = {p: rule for p, rule in rules.items() if isinstance(rule, SingletRule)}
+    if not unfitted:
+        return fitted
     sample = prepare_batch(_read_sample(stream))
-    rules = list(arrays.rules)
-    for p in places:
-        calls = call_events(sample, _cut_off(arrays._replace(rules=tuple(rules)), p))
-        parent = np.uint64(1 << int(arrays.gate_parent[p]))
-        rows = np.flatnonzero(calls.mask[:, 0] & parent)
-        area, height = rules[p].read(sample, rows)
-        line = fit_line(area, height, band=rules[p].band)
+    for p, rule in unfitted.items():
+        parent = int(arrays.gate_parent[p])
+        state = call_sample(sample, plan, arrays=arrays, rules=fitted, stop=parent + 1)
+        rows = np.flatnonzero(state.mask[:, NOMINAL] & bit_of(parent))
+        area, height = rule.read(sample, rows)
+        line = fit_line(area, height, band=rule.band)
         if line is None and stream.event_count:
             raise RawFileError(
-                f"population {names[p]}: a singlets line needs {FEWEST_EVENTS} events with area "
-                f"and height above 0 in its parent, and finds {len(rows)} events in the sample"
+                f"population {plan.population_names[p]}: a singlets line needs {FEWEST_EVENTS} "
+                "events with area and height above 0 in its parent, and finds "
+                f"{len(rows)} events in the sample"
             )
         empty = FittedLine(intercept=0.0, slope=0.0, half_width=0.0, events=0)
-        rules[p] = replace(rules[p], line=line or empty)
-    return arrays._replace(rules=tuple(rules))
+        fitted[p] = replace(rule, line=line or empty)
+    return fitted
 
 
 def _read_sample(stream: EventStream) -> StoredBatch:
@@ -70,16 +80,6 @@ def _read_sample(stream: EventStream) -> StoredBatch:
         parts.append(np.array(stored[-first % stride :: stride]))
         first += len(stored)
     return np.concatenate(parts) if parts else np.empty((0, len(stream.channels)))
-
-
-def _cut_off(arrays: PlanArrays, p: int) -> PlanArrays:
-    """Return the plan of the populations before p, without phenotypes."""
-    return arrays._replace(
-        gate_kind=arrays.gate_kind[:p],
-        gate_parent=arrays.gate_parent[:p],
-        phenotype_table=-1,
-        bead=-1,
-    )
 
 
 def fit_line(area: FloatArray, height: FloatArray, *, band: float) -> FittedLine | None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 
 from chc_gating.kernels.plan_arrays import PlanArrays
+from chc_gating.kernels.sweep import State
 from chc_gating.model.acquisition import AppliedCut
-from chc_gating.model.events import EventStream
+from chc_gating.model.events import EventStream, FloatArray, StoredBatch
 from chc_gating.model.panel import Transform
 from chc_gating.model.phenotypes import PhenotypeTable
 
@@ -36,6 +39,18 @@ class DensityPlan:
     y: Axis
 
 
+class EventRule(Protocol):
+    """A gate that no kernel decides."""
+
+    def bind(self, factor: FloatArray, saturation: FloatArray) -> EventRule:
+        """Return the rule for a stream's factors and maxima (m,)."""
+        ...
+
+    def enter(self, stored: StoredBatch, p: int, parent: int, state: State) -> None:
+        """Put a batch's events into population p of the state, and note who is undecided."""
+        ...
+
+
 @dataclass(frozen=True)
 class GatePlan:
     """What `run_plan` evaluates.
@@ -48,6 +63,8 @@ class GatePlan:
     sensitive : whether moving the cuts moves every call; not where populations of another
     program's file stand for calls.
     arrays : the plan as kernels read it, for channels of factor 1 that never saturate.
+    rules : by population index, the gates that no kernel decides (their kind is RULE or
+        BOOLEAN).
     """
 
     channels: tuple[str, ...]
@@ -62,6 +79,7 @@ class GatePlan:
     densities: tuple[DensityPlan, ...]
     sensitive: bool
     arrays: PlanArrays
+    rules: Mapping[int, EventRule] = field(default_factory=dict)
 
     def bind(self, stream: EventStream) -> PlanArrays:
         """Return the arrays for a stream: its factors and saturation put in.
@@ -74,13 +92,16 @@ class GatePlan:
         weight = self.arrays.term_weight * factor[self.arrays.term_detector]
         saturation = np.array(stream.saturation, dtype=np.float64)
         return freeze(
-            self.arrays._replace(
-                term_weight=weight,
-                factor=factor,
-                saturation=saturation,
-                rules=tuple(r and r.bind(factor, saturation) for r in self.arrays.rules),
-            )
+            self.arrays._replace(term_weight=weight, factor=factor, saturation=saturation)
         )
+
+    def bind_rules(self, arrays: PlanArrays) -> dict[int, EventRule]:
+        """Return the rules for the stream of bound arrays, by population, ascending.
+
+        Raises RawFileError where the stream lacks what a rule needs.
+        """
+        given = arrays.factor, arrays.saturation
+        return {p: rule.bind(*given) for p, rule in sorted(self.rules.items())}
 
 
 def freeze(arrays: PlanArrays) -> PlanArrays:

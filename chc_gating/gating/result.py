@@ -17,12 +17,12 @@ IntArray = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class CandidateTable:
-    """The c CHC and CTC candidates, in the order of events.
+    """The first c CHC and CTC candidates, in the order of events: all, or as many as are kept.
 
     event_index : (c,) int64 place in the stream. event_id : (c,) int64, the same unless the
     stream has ids of its own. bin : (c,) int64 time bin. phenotype : CHC or CTC.
     sub_phenotype : CHC_EPCAM, ..., CHC_unresolved. raw, compensated : (c, m) float64, linear
-    units. flags : (c,) uint32 event flags.
+    units. flags : (c,) uint32 event flags. total, flag_counts : of all candidates, kept or not.
     """
 
     event_index: IntArray
@@ -33,6 +33,8 @@ class CandidateTable:
     raw: FloatArray
     compensated: FloatArray
     flags: NDArray[np.uint32]
+    total: int
+    flag_counts: Mapping[str, int]
 
 
 @dataclass(frozen=True)

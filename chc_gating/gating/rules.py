@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from chc_gating.errors import ChcError, RawFileError
+from chc_gating.gating.decide import ask_events, bit_of, enter_population
 from chc_gating.gating.dimensions import GateAxis, LinearValue, read_axes
-from chc_gating.kernels.gate import BAD, IN, OUT
-from chc_gating.kernels.plan_arrays import IntArray
+from chc_gating.kernels.plan_arrays import NOMINAL, IntArray
 from chc_gating.kernels.shapes import find_inside_polygon
+from chc_gating.kernels.sweep import State
 from chc_gating.model.acquisition import FittedLine
 from chc_gating.model.events import FloatArray, StoredBatch
 
 Verdicts = NDArray[np.uint8]
+
+OUT, IN, BAD = 0, 1, 2
+"""Verdicts on an event; BAD: a value is not finite."""
 
 
 def _verdicts(
@@ -26,8 +31,23 @@ def _verdicts(
     return np.where(finite, np.where(chosen, IN, OUT), BAD).astype(np.uint8)
 
 
+class ValueRule(ABC):
+    """A gate that decides every event by its own values."""
+
+    @abstractmethod
+    def decide(self, stored: StoredBatch, rows: IntArray) -> Verdicts:
+        """Return a verdict (k,) on some events."""
+
+    def enter(self, stored: StoredBatch, p: int, parent: int, state: State) -> None:
+        """Put a batch's events into population p of the state, and note who is undecided."""
+        rows = ask_events(state, parent)
+        verdicts = self.decide(stored, rows)
+        inside, undecided = verdicts == IN, verdicts == BAD
+        enter_population(state, p, parent, rows=rows, inside=inside, undecided=undecided)
+
+
 @dataclass(frozen=True)
-class BoxRule:
+class BoxRule(ValueRule):
     """Intervals [low, high) over d axes: ``bounds`` (d, 2)."""
 
     axes: tuple[GateAxis, ...]
@@ -46,7 +66,7 @@ class BoxRule:
 
 
 @dataclass(frozen=True)
-class PolygonRule:
+class PolygonRule(ValueRule):
     """A polygon over two axes, inside by the even-odd rule; ``vertices`` (v, 2)."""
 
     axes: tuple[GateAxis, ...]
@@ -65,7 +85,7 @@ class PolygonRule:
 
 
 @dataclass(frozen=True)
-class EllipsoidRule:
+class EllipsoidRule(ValueRule):
     """Mahalanobis distance squared at most ``distance_square``; mean (d,), inverse (d, d)."""
 
     axes: tuple[GateAxis, ...]
@@ -92,7 +112,7 @@ class EllipsoidRule:
 
 
 @dataclass(frozen=True)
-class MarginRule:
+class MarginRule(ValueRule):
     """Events at or below 0, or at or above the detector's maximum, in any channel leave."""
 
     values: tuple[LinearValue, ...]
@@ -127,7 +147,7 @@ class MarginRule:
 
 
 @dataclass(frozen=True)
-class SingletRule:
+class SingletRule(ValueRule):
     """Events within a band of a line of area against height, which is fitted before the pass."""
 
     area: LinearValue
@@ -177,6 +197,19 @@ class BooleanRule:
     def bind(self, factor: FloatArray, saturation: FloatArray) -> BooleanRule:
         """Return the rule itself: it reads no values."""
         return self
+
+    def enter(self, stored: StoredBatch, p: int, parent: int, state: State) -> None:
+        """Put the parent's events that satisfy the rule into population p of the state.
+
+        What is not finite with the cuts as they are counts as not finite with moved cuts, too.
+        """
+        mask, own, above = state.mask, bit_of(p), bit_of(parent)
+        _, undecided = self.combine(mask[:, NOMINAL], state.invalid)
+        undecided &= mask[:, NOMINAL] & above != 0
+        for s in range(mask.shape[1]):
+            true, _ = self.combine(mask[:, s], state.invalid)
+            mask[true & (mask[:, s] & above != 0), s] |= own
+        state.invalid[undecided] |= own
 
     def combine(
         self, inside: NDArray[np.uint64], invalid: NDArray[np.uint64]

@@ -5,23 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
 
-from chc_gating.gating.calls import Calls
-from chc_gating.gating.density_edges import BINS, Edges, edge_axes
+from chc_gating.gating.candidates import MAX_CANDIDATES, CandidateStore
+from chc_gating.gating.density_edges import Edges, edge_axes
 from chc_gating.gating.fit_lines import fit_lines
 from chc_gating.gating.plan import GatePlan
 from chc_gating.gating.result import GatingResult
 from chc_gating.gating.summary import Kept, Times, summarize
-from chc_gating.gating.worker import CandidateRows, Task, Worker
-from chc_gating.kernels.density import tabulate_starts
+from chc_gating.gating.task import Task, plot_course
+from chc_gating.gating.worker import Worker
 from chc_gating.kernels.plan_arrays import PlanArrays
-from chc_gating.model.events import EventStream, FloatArray, StoredBatch
+from chc_gating.model.events import EventStream, StoredBatch
 
-BATCH_EVENTS = 65_536
-"""Events held at once by a thread: 3 MB of 12 float32 channels, which the caches hold."""
+BATCH_EVENTS = 131_072
+"""Events held at once by a thread: 6 MB of 12 float32 channels; fewer cost more calls."""
 
 EVENTS_PER_BIN, MAX_BINS = 1_000, 200
 """Time bins hold at least so many events (a rate to 3 %), and there are at most so many."""
@@ -37,33 +38,37 @@ def run_plan(
     threads: int = 1,
     keep_events: bool = False,
     batch_events: int = BATCH_EVENTS,
+    max_candidates: int = MAX_CANDIDATES,
 ) -> GatingResult:
     """Return what a gate plan finds in a stream, read once.
 
     threads : batches are gated in so many threads. keep_events : also keep what every event is,
-    14 bytes each. Neither threads nor ``batch_events`` changes any number.
+    14 bytes each. max_candidates : all are counted, the first so many are kept with their values.
+    Neither threads nor ``batch_events`` changes any number.
 
     Raises RawFileError where a singlets gate finds too few events to fit its line; ValueError where
     the stream does not fit the plan, or yields other than ``event_count`` events.
     """
-    arrays = fit_lines(stream, plan.bind(stream), names=plan.population_names)
+    arrays = plan.bind(stream)
+    rules = fit_lines(stream, plan, arrays=arrays, rules=plan.bind_rules(arrays))
     bin_first = bin_events(stream.event_count)
     scales = _edge_densities(plan, stream, arrays)
-    edges = np.array([edge for _, edge in scales]).reshape(-1, BINS + 1)
     stride = max(1, -(-stream.event_count // DENSITY_EVENTS))
     task = Task(
         plan=plan,
         arrays=arrays,
-        bin_first=bin_first,
-        edges=edges,
-        starts=_tabulate(edges),
-        stride=stride,
+        course=plot_course(
+            plan, bin_first=bin_first, edges=[edge for _, edge in scales], stride=stride
+        ),
+        rules=rules,
         front_flags=stream.event_flags,
+        keeps_events=keep_events,
     )
-    workers = [Worker(task) for _ in range(max(1, threads))]
+    candidates = CandidateStore(max_candidates)
+    workers = [Worker(task, candidates) for _ in range(max(1, threads))]
     kept = _allocate(stream.event_count) if keep_events else None
     times = Times(stream, bin_first)
-    candidates = _run_batches(stream, workers, kept=kept, times=times, batch_events=batch_events)
+    _run_batches(stream, workers, kept=kept, times=times, batch_events=batch_events)
     return summarize(
         task, stream, workers=workers, candidates=candidates, times=times, scales=scales, kept=kept
     )
@@ -82,16 +87,6 @@ def _edge_densities(plan: GatePlan, stream: EventStream, arrays: PlanArrays) -> 
     """Return x and y edges of every density, one after the other."""
     axes = tuple(axis for density in plan.densities for axis in (density.x, density.y))
     return edge_axes(axes, stream, arrays=arrays)
-
-
-def _tabulate(edges: FloatArray) -> NDArray[np.int16]:
-    """Return the table of every axis; axes with the same edges share the work."""
-    tables: dict[bytes, NDArray[np.int16]] = {}
-    for axis in edges:
-        if axis.tobytes() not in tables:
-            tables[axis.tobytes()] = tabulate_starts(axis)
-    chosen = [tables[axis.tobytes()] for axis in edges]
-    return np.array(chosen, dtype=np.int16).reshape(len(edges), -1 if chosen else 0)
 
 
 def _allocate(n: int) -> Kept:
@@ -126,31 +121,24 @@ def _run_batches(
     kept: Kept | None,
     times: Times,
     batch_events: int,
-) -> list[CandidateRows]:
-    """Gate all batches, as many at once as there are workers; return candidates in order."""
-    candidates: list[CandidateRows] = []
-    with ThreadPoolExecutor(len(workers)) as pool:
-        for group in _groups(_pieces(stream, batch_events), len(workers)):
-            for piece in group:
+) -> None:
+    """Gate all batches, every worker the next one as soon as it is free."""
+    source = _pieces(stream, batch_events)
+    lock = Lock()
+
+    def work(worker: Worker) -> None:
+        while True:
+            with lock:
+                piece = next(source, None)
+                if piece is None:
+                    return
                 times.note(piece.stored, piece.first_event)
-            gated = pool.map(_gate, workers, group)
-            for piece, (calls, rows) in zip(group, gated, strict=True):
-                candidates.append(rows)
-                if kept is not None:
-                    kept.store(calls, piece.first_event)
-    return candidates
+            state = worker.gate(piece.stored, piece.first_event)
+            if kept is not None:
+                kept.store(state, piece.first_event)
 
-
-def _gate(worker: Worker, piece: _Piece) -> tuple[Calls, CandidateRows]:
-    return worker.gate(piece.stored, piece.first_event)
-
-
-def _groups(pieces: Iterator[_Piece], size: int) -> Iterator[list[_Piece]]:
-    group: list[_Piece] = []
-    for piece in pieces:
-        group.append(piece)
-        if len(group) == size:
-            yield group
-            group = []
-    if group:
-        yield group
+    if len(workers) == 1:
+        work(workers[0])
+    else:
+        with ThreadPoolExecutor(len(workers)) as pool:
+            list(pool.map(work, workers))

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 BLOCK_PX = 1024
 """Side of a block. A divisor of nothing else: it is also the tile of labels.tif."""
@@ -101,6 +101,24 @@ def spread_boxes(shape: tuple[int, int], *, count: int, side: int) -> list[Box]:
     """
     starts = [_spread_starts(length, per_axis=int(count**0.5), side=side) for length in shape]
     return [Box(y, y + side, x, x + side).clip(shape) for y in starts[0] for x in starts[1]]
+
+
+class Watch(Protocol):
+    """Passes blocks on as they are done, and may show how many of how many there are."""
+
+    def __call__(self, done: Iterator[_Result], total: int) -> Iterator[_Result]:
+        """Yield what is done."""
+        ...
+
+
+def unwatched(done: Iterator[_Result], total: int) -> Iterator[_Result]:
+    """Show nothing."""
+    return done
+
+
+def count_blocks(shape: tuple[int, int]) -> int:
+    """Return how many blocks a slide has."""
+    return sum(len(row) for row in grid_rows(shape))
 
 
 def map_in_order(

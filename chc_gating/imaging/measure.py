@@ -12,7 +12,16 @@ from numpy.typing import NDArray
 
 from chc_gating.errors import ChcError, RawFileError
 from chc_gating.imaging.background import BackgroundGrid, measure_background
-from chc_gating.imaging.blocks import Box, grid_rows, group_blocks, map_in_order, span_boxes
+from chc_gating.imaging.blocks import (
+    Box,
+    Watch,
+    count_blocks,
+    grid_rows,
+    group_blocks,
+    map_in_order,
+    span_boxes,
+    unwatched,
+)
 from chc_gating.imaging.cell_table import build_rows, find_centroids, write_rows
 from chc_gating.imaging.labels import Labels
 from chc_gating.imaging.slide import Slide
@@ -32,6 +41,7 @@ def measure_cells(
     ring_um: float = RING_UM,
     tile_px: int = 4096,
     threads: int = 1,
+    watch: Watch = unwatched,
 ) -> int:
     """Write one row per cell of a slide and return how many cells there are.
 
@@ -49,6 +59,8 @@ def measure_cells(
         Width that is read at once; changes memory and speed, no number.
     threads : int
         Blocks measured at a time; changes no number.
+    watch : Watch
+        Sees the blocks that are done.
 
     Raises
     ------
@@ -61,7 +73,7 @@ def measure_cells(
             f"{slide.shape[0]} x {slide.shape[1]} px; run chc segment on this slide"
         )
     job = _Job(slide, labels, tuple(slide.channels.index(name) for name in channels), ring_um)
-    sums = _stream_cells(job, tile_px=tile_px, threads=threads)
+    sums = _stream_cells(job, tile_px=tile_px, threads=threads, watch=watch)
     rows = (
         build_rows(
             cells,
@@ -99,7 +111,7 @@ class _Job:
 
 
 def _stream_cells(
-    job: _Job, *, tile_px: int, threads: int
+    job: _Job, *, tile_px: int, threads: int, watch: Watch
 ) -> Iterator[tuple[CellSums, NDArray[np.float64]]]:
     """Yield complete cells in ascending order of id, with the background at their centroids.
 
@@ -107,7 +119,8 @@ def _stream_cells(
     around it, or a cell of a lower id is held back.
     """
     grid = BackgroundGrid(job.slide.shape, len(job.channels))
-    blocks = map_in_order(job, _read_work(job, tile_px=tile_px), threads=threads)
+    measured = map_in_order(job, _read_work(job, tile_px=tile_px), threads=threads)
+    blocks = watch(measured, count_blocks(job.slide.shape))
     held: list[CellSums] = []
     last_id = -1
     for row in grid_rows(job.slide.shape):

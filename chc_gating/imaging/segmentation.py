@@ -9,10 +9,13 @@ import numpy as np
 
 from chc_gating.imaging.blocks import (
     Box,
+    Watch,
+    count_blocks,
     grid_rows,
     group_blocks,
     map_in_order,
     span_boxes,
+    unwatched,
 )
 from chc_gating.imaging.labels import LabelImage, write_labels
 from chc_gating.imaging.nuclei import label_block
@@ -24,7 +27,13 @@ _Work = tuple[Box, Box, "np.ndarray[tuple[int, int], np.dtype[np.uint16]]"]
 
 
 def segment_slide(
-    slide: Slide, dna_channel: int, *, labels_path: Path, tile_px: int = 4096, threads: int = 1
+    slide: Slide,
+    dna_channel: int,
+    *,
+    labels_path: Path,
+    tile_px: int = 4096,
+    threads: int = 1,
+    watch: Watch = unwatched,
 ) -> int:
     """Write the labels of a slide's nuclei and return how many nuclei there are.
 
@@ -39,6 +48,8 @@ def segment_slide(
         Width that is read at once; changes memory and speed, no label.
     threads : int
         Blocks computed at a time; changes no label.
+    watch : Watch
+        Sees the blocks that are done.
     """
 
     def read(box: Box) -> np.ndarray[tuple[int, int], np.dtype[np.uint16]]:
@@ -52,7 +63,9 @@ def segment_slide(
         nonlocal nuclei
         work = _read_work(slide, dna_channel, scale=scale, tile_px=tile_px)
         run = _BlockLabeller(slide.shape[1], scale, statistics)
-        for block, labels in map_in_order(run, work, threads=threads):
+        for block, labels in watch(
+            map_in_order(run, work, threads=threads), count_blocks(slide.shape)
+        ):
             nuclei += _count_own_seeds(labels, block, width=slide.shape[1])
             yield labels
 

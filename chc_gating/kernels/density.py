@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from chc_gating.kernels.gate import bit_of, sum_terms
 from chc_gating.kernels.options import kernel
 
 
@@ -25,37 +24,16 @@ def find_bin(value, edges, starts):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def fill_density(  # type: ignore[no-untyped-def]
-    stored,
-    start,
-    stride,
-    population,
-    x_detectors,
-    x_weights,
-    y_detectors,
-    y_weights,
-    x_edges,
-    x_starts,
-    y_edges,
-    y_starts,
-    mask,
-    counts,
-):
-    """Add every stride-th event of a batch, from ``start`` on, that lies in ``population``.
+def fill_density(k, across, up, member, x_edges, x_starts, y_edges, y_starts, counts):  # type: ignore[no-untyped-def]
+    """Add the members among k events with values across (k,) and up (k,) to counts (bins, bins).
 
-    x_edges, y_edges : (bins + 1,), with x_starts, y_starts for `find_bin`.
-    counts : (bins, bins), y then x.
+    x_edges, y_edges : (bins + 1,), with x_starts, y_starts for `find_bin`. counts : y then x.
+    Events with a value that is not finite are left out.
     """
-    inside = bit_of(population)
-    for i in range(start, stored.shape[0], stride):
-        if mask[i, 0] & inside == 0:
-            continue
-        across = sum_terms(stored, i, x_detectors, x_weights)
-        up = sum_terms(stored, i, y_detectors, y_weights)
-        if np.isfinite(across) and np.isfinite(up):
-            counts[find_bin(up, y_edges, y_starts), find_bin(across, x_edges, x_starts)] += (
-                np.uint32(1)
-            )
+    for j in range(k):
+        x, y = across[j], up[j]
+        if member[j] != 0 and x - x == 0.0 and y - y == 0.0:
+            counts[find_bin(y, y_edges, y_starts), find_bin(x, x_edges, x_starts)] += np.uint32(1)
 
 
 @kernel

@@ -1,8 +1,8 @@
-"""The arrays that make up a gate plan. No kernel takes the tuple: see gate.py for the cost."""
+"""The arrays that make up a gate plan."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
 
 ALL, RECTANGLE, RATIO, WHEN, RULE, BOOLEAN = 0, 1, 2, 3, 4, 5
-"""Kinds of gate; RULE and BOOLEAN are evaluated in numpy, by the plan's rules."""
+"""Kinds of gate; RULE and BOOLEAN are decided between kernel calls, by the plan's rules."""
 
 NONE = -1
 """No such index, in arrays that only kernels and their callers read."""
@@ -20,19 +20,14 @@ NOMINAL, LOW_CUT, HIGH_CUT = 0, 1, 2
 """Scenarios: cuts as they are, times .9, times 1.1."""
 
 
-class EventRule(Protocol):
-    """A gate that no kernel evaluates; it stands in the plan at its population's place."""
-
-    def bind(self, factor: FloatArray, saturation: FloatArray) -> EventRule:
-        """Return the rule for a stream's factors and maxima (m,)."""
-        ...
-
-
 class PlanArrays(NamedTuple):
     """A gate plan over V = 2 m values, P populations, S sides, W tables, K markers, m channels.
 
     A value is one number of an event: sum of stored[detector] * weight over its terms. The first
     m values are the compensated channels, the other m the same channels uncompensated.
+    Only arrays and integers stand here: kernels take it whole, and take arrays out of it outside
+    of their loops over events.
+
     A side is one interval [low, high) of a value. The first population holds all events; a
     population's parent comes before it.
     """
@@ -51,7 +46,6 @@ class PlanArrays(NamedTuple):
     table_offset: IntArray  # (W + 1,) where table w starts in table_entry
     table_entry: NDArray[np.int16]  # per combination of states: class index, or what a rule decides
     marker_channel: IntArray  # (K,) channel index, which is also the marker's value index
-    marker_detectors: IntArray  # channels that any marker's value is made of
     cuts: FloatArray  # (3 scenarios, K, 2): negative below the first, positive from the second
     factor: FloatArray  # (m,) stored value times factor is the linear value
     saturation: FloatArray  # (m,) linear
@@ -60,14 +54,8 @@ class PlanArrays(NamedTuple):
     bead: int  # population of counting beads, or NONE
     marker_population: IntArray  # (K, 2) populations that are positive, negative; NONE: by a cut
     marker_chain: NDArray[np.uint64]  # (K, 2) the bits of those populations' gates
-    rules: tuple[Any, ...]  # (P,) EventRule of a RULE or BOOLEAN gate, else None
 
     def terms(self, v: int) -> tuple[IntArray, FloatArray]:
         """Return the detectors and weights of value v."""
         place = slice(self.term_first[v], self.term_first[v + 1])
         return self.term_detector[place], self.term_weight[place]
-
-    def table(self, w: int) -> tuple[IntArray, NDArray[np.int16]]:
-        """Return the markers and the entries of table w."""
-        markers = self.table_marker[self.table_first[w] : self.table_first[w + 1]]
-        return markers, self.table_entry[self.table_offset[w] : self.table_offset[w + 1]]

@@ -1,6 +1,6 @@
-"""Sums over a batch: populations, classes and flags per time bin; margins per channel.
+"""Sums over a block: populations, classes and flags of its time bin.
 
-Axes: n events, m channels, B time bins, P populations, L classes.
+Axes: n events, P populations, L classes. Every array of sums is that of one bin.
 """
 
 from __future__ import annotations
@@ -11,46 +11,73 @@ from chc_gating.kernels.options import kernel
 
 
 @kernel
-def count_bits(first_event, bin_first, bits, counts):  # type: ignore[no-untyped-def]
-    """Add every event's set bits (n,) to counts (B, P) of its time bin.
+def count_bits(n, bits, counts):  # type: ignore[no-untyped-def]
+    """Add the set bits of bits (n,) to counts, one for every bit; most are set nowhere."""
+    present = np.uint64(0)
+    for i in range(n):
+        present |= bits[i]
+    for p in range(counts.shape[0]):
+        if (present >> np.uint64(p)) & np.uint64(1) == 0:
+            continue
+        found = np.int64(0)
+        for i in range(n):
+            found += np.int64((bits[i] >> np.uint64(p)) & np.uint64(1))
+        counts[p] += found
 
-    The batch starts at ``first_event`` of the stream; bin_first is (B + 1,): the first event of
-    every bin, and the event count.
+
+@kernel
+def count_members(n, member, counts):  # type: ignore[no-untyped-def]
+    """Add the members (P, n) of every population to counts (P,)."""
+    for p in range(member.shape[0]):
+        own, found = member[p], np.uint32(0)
+        for i in range(n):
+            found += np.uint32(own[i])
+        counts[p] += found
+
+
+@kernel
+def count_shared(n, member, other, counts):  # type: ignore[no-untyped-def]
+    """Add to counts (P,) the members (P, n) of every population that another has, too."""
+    for p in range(member.shape[0]):
+        own, found = member[p], np.uint32(0)
+        for i in range(n):
+            found += np.uint32(own[i] & other[i])
+        counts[p] += found
+
+
+@kernel
+def count_classes(n, leaf, flags, unclean, work, counts, clean):  # type: ignore[no-untyped-def]
+    """Add classes (n,) to counts (3, L), and to clean (L,) those without a flag of ``unclean``.
+
+    work : (4, L); consecutive events are mostly of one class, and adding to the same number again
+    waits for the last addition.
     """
-    b = np.searchsorted(bin_first, first_event, side="right") - 1
-    for i in range(bits.shape[0]):
-        while first_event + i >= bin_first[b + 1]:
-            b += 1
-        rest = np.uint64(bits[i])
-        if rest != 0:
-            for p in range(counts.shape[1]):
-                counts[b, p] += np.int64((rest >> np.uint64(p)) & np.uint64(1))
-
-
-@kernel
-def count_classes(first_event, bin_first, leaf, flags, unclean, counts, clean):  # type: ignore[no-untyped-def]
-    """Add every event's class to counts (3, B, L), and to clean (B, L) without flag ``unclean``."""
-    b = np.searchsorted(bin_first, first_event, side="right") - 1
-    for i in range(leaf.shape[0]):
-        while first_event + i >= bin_first[b + 1]:
-            b += 1
+    work[:] = 0
+    whole = n - n % 4
+    for i in range(0, whole, 4):
+        work[0, leaf[i]] += 1
+        work[1, leaf[i + 1]] += 1
+        work[2, leaf[i + 2]] += 1
+        work[3, leaf[i + 3]] += 1
+    for i in range(whole, n):
+        work[0, leaf[i]] += 1
+    for k in range(counts.shape[1]):
+        found = work[0, k] + work[1, k] + work[2, k] + work[3, k]
+        clean[k] += found
         for s in range(3):
-            counts[s, b, leaf[i, s]] += 1
-        if flags[i] & unclean == 0:
-            clean[b, leaf[i, 0]] += 1
+            counts[s, k] += found
+    present = np.uint32(0)
+    for i in range(n):
+        present |= flags[i]
+    if present & unclean != 0:
+        for i in range(n):
+            if flags[i] & unclean != 0:
+                clean[leaf[i]] -= 1
 
 
 @kernel
-def count_margins(stored, factor, saturation, saturated, nonfinite, lowest, at_lowest):  # type: ignore[no-untyped-def]
-    """Add a batch (n, m) to saturated, nonfinite and at_lowest (m,), and lower lowest (m,)."""
-    for i in range(stored.shape[0]):
-        for c in range(stored.shape[1]):
-            value = np.float64(stored[i, c])
-            saturated[c] += value * factor[c] >= saturation[c]
-            if not np.isfinite(value):
-                nonfinite[c] += 1
-            elif value < lowest[c]:
-                lowest[c] = value
-                at_lowest[c] = 1
-            elif value == lowest[c]:
-                at_lowest[c] += 1
+def move_classes(k, rows, before, after, counts):  # type: ignore[no-untyped-def]
+    """Take the rows' classes before (n,) from counts (L,), and add those after (k,)."""
+    for j in range(k):
+        counts[before[rows[j]]] -= 1
+        counts[after[j]] += 1

@@ -80,6 +80,7 @@ class Gallery:
     composite: str
     rows: tuple[GalleryRow, ...]
     total: int
+    stored: int
     bar_um: float
     bar_percent: float
     edge_um: float
@@ -107,7 +108,8 @@ def build_gallery(evidence: Evidence, *, shown: int = SHOWN_CROPS) -> Gallery | 
         contrasts=contrasts,
         composite=_describe_composite(crops, evidence.result.panel),
         rows=rows,
-        total=len(candidates),
+        total=sum(candidates.total_of(name) for name in ("CTC", "CHC")),
+        stored=len(candidates),
         bar_um=bar_um,
         bar_percent=100 * bar_um / edge_um,
         edge_um=edge_um,

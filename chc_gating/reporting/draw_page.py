@@ -175,11 +175,16 @@ def _describe_drawn(evidence: Evidence) -> str:
     candidates = evidence.candidates
     if len(candidates) == 0:
         return ""
-    if all(
-        len(candidates.drawn_rows_of(p)) == len(candidates.rows_of(p)) for p in PHENOTYPE_COLOURS
-    ):
+    totals = {p: candidates.total_of(p) for p in PHENOTYPE_COLOURS}
+    if all(len(candidates.drawn_rows_of(p)) == totals[p] for p in PHENOTYPE_COLOURS):
         return "every candidate, drawn"
     words = " and ".join(candidates.describe_drawn(p) for p in PHENOTYPE_COLOURS)
+    total = sum(totals.values())
+    if len(candidates) < total:
+        return (
+            f"{words}, evenly spaced among the first {len(candidates):,} of {total:,} candidates "
+            "(no more are kept: look at the cuts), drawn"
+        )
     return f"{words}, evenly spaced along the file, drawn"
 
 

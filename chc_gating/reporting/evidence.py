@@ -27,6 +27,7 @@ class Candidates:
     flags : c tuples of flag names.
     centroid_y_px, centroid_x_px : (c,) float64 in pixels, None for flow.
     raw, compensated : per channel (c,) float64 linear values; NaN where not finite.
+    totals : how many there are of each phenotype, where the file holds the first ones only.
     """
 
     number: NDArray[np.int64]
@@ -39,6 +40,7 @@ class Candidates:
     centroid_x_px: FloatArray | None = None
     raw: Mapping[str, FloatArray] = field(default_factory=dict)
     compensated: Mapping[str, FloatArray] = field(default_factory=dict)
+    totals: Mapping[str, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.phenotype)
@@ -56,10 +58,14 @@ class Candidates:
 
     def describe_drawn(self, phenotype: str) -> str:
         """Return how many of how many of one phenotype figures draw."""
-        total = len(self.rows_of(phenotype))
-        if total <= DRAWN_CANDIDATES:
+        total, drawn = self.total_of(phenotype), len(self.drawn_rows_of(phenotype))
+        if drawn == total:
             return f"{total:,} {phenotype}"
-        return f"{DRAWN_CANDIDATES:,} of {total:,} {phenotype}"
+        return f"{drawn:,} of {total:,} {phenotype}"
+
+    def total_of(self, phenotype: str) -> int:
+        """Return how many candidates of one phenotype there are, in the file or not."""
+        return self.totals.get(phenotype, len(self.rows_of(phenotype)))
 
 
 @dataclass(frozen=True)

@@ -21,11 +21,11 @@ from chc_gating.model.acquisition import (
     SlideFacts,
     TimeBin,
 )
-from chc_gating.model.flags import count_event_flags, event_flag_names
+from chc_gating.model.flags import event_flag_names
 from chc_gating.storage.densities import write_densities
 from chc_gating.storage.provenance import describe_input, software_version
 from chc_gating.storage.records import write_record
-from chc_gating.storage.tables import write_table
+from chc_gating.storage.tables import build_table, write_table
 
 if TYPE_CHECKING:
     import pyarrow
@@ -91,7 +91,7 @@ def describe_result(result: GatingResult, origin: Origin, measured: Measured) ->
         populations=_describe_populations(result),
         phenotypes=_describe_phenotypes(result, measured) if has_cuts else (),
         flags=result.flag_counts,
-        candidate_flags=count_event_flags(result.candidates.flags),
+        candidate_flags=result.candidates.flag_counts,
         draw_flags=tuple(sorted(set(measured.draw_flags))),
         nucleated_events=result.nucleated_events,
         phenotype_events=result.phenotype_events,
@@ -181,37 +181,40 @@ def describe_quality(result: GatingResult, measured: Measured) -> AcquisitionQua
                 strict=True,
             )
         ),
-        notes=tuple(measured.notes),
+        notes=(*measured.notes, *_describe_kept(result)),
+    )
+
+
+def _describe_kept(result: GatingResult) -> tuple[str, ...]:
+    kept, total = len(result.candidates.event_id), result.candidates.total
+    if kept == total:
+        return ()
+    return (
+        f"candidates.parquet holds the first {kept:,} of {total:,} candidates: look at the cuts",
     )
 
 
 def candidates_table(
     result: GatingResult, *, positions: Mapping[str, np.ndarray] | None = None
 ) -> pyarrow.Table:
-    """Return candidates.parquet: one row per CHC or CTC candidate, all channels.
+    """Return candidates.parquet: one row per CHC or CTC candidate that is kept, all channels.
 
     ``positions`` adds columns of a slide, (c,) each, in the order of the candidates.
     """
-    import pyarrow
-
     found = result.candidates
-    columns = [
+    columns: list[np.ndarray | Sequence[str]] = [
         np.arange(len(found.event_id), dtype=np.int64),
         found.event_id.astype(np.int64),
         found.bin.astype(np.int32),
-        list(found.phenotype),
-        list(found.sub_phenotype),
-        [";".join(event_flag_names(int(bits))) for bits in found.flags],
+        found.phenotype,
+        found.sub_phenotype,
+        [";".join(event_flag_names(bits)) for bits in found.flags.tolist()],
         *(positions[name] for name in POSITIONS if positions),
     ]
     for i in range(len(result.channels)):
-        columns += [np.ascontiguousarray(found.raw[:, i])]
-        columns += [np.ascontiguousarray(found.compensated[:, i])]
+        columns += [found.raw[:, i], found.compensated[:, i]]
     schema = candidates_schema(result.channels, has_positions=bool(positions))
-    return pyarrow.Table.from_arrays(
-        [pyarrow.array(c, field.type) for c, field in zip(columns, schema, strict=True)],
-        schema=schema,
-    )
+    return build_table(columns, schema)
 
 
 def candidates_schema(channels: Iterable[str], *, has_positions: bool) -> pyarrow.Schema:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from chc_gating.errors import ChcError
 from chc_gating.model.acquisition import AcquisitionQuality, AcquisitionResult
+from chc_gating.model.phenotypes import CANDIDATE_CLASSES
 from chc_gating.reporting.evidence import Candidates, CellPlaces, Crops, Evidence
 from chc_gating.storage.densities import read_densities
 from chc_gating.storage.records import read_record
@@ -23,7 +25,8 @@ if TYPE_CHECKING:
 def read_evidence(folder: Path, *, acquisition: str) -> Evidence:
     """Return what the stages wrote on one acquisition; crops only where a slide has them."""
     result = read_record(folder / "populations.json", AcquisitionResult)
-    candidates = read_candidates(folder / "candidates.parquet")
+    totals = {row.name: row.events for row in result.phenotypes if row.name in CANDIDATE_CLASSES}
+    candidates = replace(read_candidates(folder / "candidates.parquet"), totals=totals)
     return Evidence(
         acquisition=acquisition,
         result=result,

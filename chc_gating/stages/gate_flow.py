@@ -28,6 +28,7 @@ from chc_gating.stages.acquisition import (
     write_not_counted,
 )
 from chc_gating.stages.flowjo import choose_sample, rename_in_sample
+from chc_gating.stages.progress import show_progress
 from chc_gating.stages.spillover import (
     describe_spillover,
     find_file_spillover,
@@ -107,7 +108,7 @@ def _gate(
         )
     except RawFileError as error:
         raise RawFileError(f"{file}: {error}") from None
-    stream = fcs.event_stream()
+    stream = show_progress(fcs.event_stream(), f"gating {file.name}")
     result = run_plan(stream, plan, threads=threads)
     bins = assess_time(result)
     measured = Measured(

@@ -33,6 +33,7 @@ from chc_gating.stages.acquisition import (
     write_gated,
     write_not_counted,
 )
+from chc_gating.stages.progress import show_progress
 from chc_gating.stages.spillover import describe_spillover, resolve_spillover
 from chc_gating.storage.atomic import replacing_files
 from chc_gating.storage.provenance import describe_input
@@ -115,7 +116,8 @@ def _gate(
         spillover=spillover,
     )
     stream = replace(cells.stream, event_flags=_flag_cells(cells, plan.arrays))
-    return run_plan(stream, plan, threads=threads, keep_events=True)
+    shown = show_progress(stream, "gating cells")
+    return run_plan(shown, plan, threads=threads, keep_events=True)
 
 
 def _flag_cells(cells: CellStream, arrays: PlanArrays) -> NDArray[np.uint32]:

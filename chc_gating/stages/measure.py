@@ -14,6 +14,7 @@ from chc_gating.imaging.records import Measurement, Parameters, Segmentation
 from chc_gating.imaging.slide import Slide, open_slide
 from chc_gating.model.acquisition import InputFile
 from chc_gating.model.panel import Panel
+from chc_gating.stages.progress import BlockProgress
 from chc_gating.storage.atomic import replacing_files
 from chc_gating.storage.provenance import describe_input, software_version
 from chc_gating.storage.records import read_record, write_record
@@ -60,6 +61,7 @@ def measure(
                         ring_um=ring_um,
                         tile_px=tile_px,
                         threads=threads,
+                        watch=BlockProgress(f"measuring {slide.name}"),
                     )
                     record = _describe(opened, cells, segmentation, parameters, the_panel)
             except RawFileError as error:

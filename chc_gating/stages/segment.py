@@ -16,6 +16,7 @@ from chc_gating.imaging.segmentation import segment_slide
 from chc_gating.imaging.slide import Slide, open_slide
 from chc_gating.model.acquisition import InputFile, SlideFacts
 from chc_gating.model.panel import Panel
+from chc_gating.stages.progress import BlockProgress
 from chc_gating.storage.atomic import replacing_files
 from chc_gating.storage.provenance import describe_input, software_version
 from chc_gating.storage.records import write_record
@@ -64,6 +65,7 @@ def segment(
                     labels_path=folder / LABELS,
                     tile_px=tile_px,
                     threads=threads,
+                    watch=BlockProgress(f"segmenting {slide.name}"),
                 )
                 record = _describe(opened, nuclei, origin)
         except RawFileError as error:

@@ -10,20 +10,20 @@ from hypothesis import strategies as st
 from chc_gating.kernels import gate
 from chc_gating.kernels.density import find_bin, tabulate_starts
 from chc_gating.kernels.gate import (
-    BAD,
-    IN,
+    FAILS,
     INDETERMINATE,
     INVALID,
     NEGATIVE,
-    NOT_ASKED,
-    OUT,
+    ODD,
     POSITIVE,
-    call_marker,
-    narrow_by_ratio,
-    narrow_by_value,
-    sum_terms,
+    add_states,
+    judge_interval,
+    judge_ratio,
+    note_near,
+    read_value,
 )
-from chc_gating.kernels.tally import count_bits, count_margins
+from chc_gating.kernels.margins import count_margins
+from chc_gating.kernels.tally import count_bits, count_classes
 from chc_gating.model import marker_states, phenotypes
 
 
@@ -40,7 +40,9 @@ from chc_gating.model import marker_states, phenotypes
     ],
 )
 def test_a_marker_is_called_by_its_band(value: float, expected: int) -> None:
-    assert call_marker(value, 100.0, 200.0) == expected
+    code = np.zeros(1, dtype=np.uint16)
+    add_states(1, np.array([value]), 100.0, 200.0, np.uint16(2), code)
+    assert code[0] >> 2 == expected
 
 
 def test_states_and_rules_have_the_numbers_of_the_model() -> None:
@@ -52,25 +54,35 @@ def test_states_and_rules_have_the_numbers_of_the_model() -> None:
 
 
 def test_a_value_is_summed_in_float64_from_float32_values() -> None:
-    stored = np.array([[1.1, 2.2]], dtype=np.float32)
-    found = sum_terms(stored, 0, np.array([0, 1]), np.array([1.0, -0.1]))
-    assert found == float(np.float32(1.1)) + float(np.float32(2.2)) * -0.1
+    column = np.array([[1.1], [2.2]], dtype=np.float32)
+    found = np.empty(1)
+    read_value(column, 1, np.array([0, 1]), np.array([1.0, -0.1]), found)
+    assert found[0] == float(np.float32(1.1)) + float(np.float32(2.2)) * -0.1
 
 
 def test_an_event_that_left_by_one_side_is_still_seen_to_be_invalid_at_another() -> None:
-    stored = np.array([[5.0, np.nan], [5.0, 0.0], [0.0, 0.0], [0.0, np.nan]])
-    verdicts = np.array([IN, IN, IN, NOT_ASKED], dtype=np.uint8)
-    for channel in (0, 1):
-        narrow_by_value(stored, np.array([channel]), np.array([1.0]), -1.0, 1.0, verdicts)
-    assert verdicts.tolist() == [BAD, OUT, IN, NOT_ASKED]
+    sides = np.array([[5.0, 5.0, 0.0], [np.nan, 0.0, 0.0]])
+    verdicts = np.zeros(3, dtype=np.uint8)
+    for value in sides:
+        judge_interval(3, value, -1.0, 1.0, verdicts)
+    assert verdicts.tolist() == [FAILS | ODD, FAILS, 0]
 
 
-def test_a_ratio_over_zero_is_not_finite_and_so_bad() -> None:
-    stored = np.array([[1.0, 0.0], [0.0, 0.0], [1.0, 1.0], [3.0, 1.0], [2.0, 1.0]])
-    verdicts = np.full(5, IN, dtype=np.uint8)
-    one = np.array([1.0])
-    narrow_by_ratio(stored, np.array([0]), one, np.array([1]), one, 1.0, 2.0, verdicts)
-    assert verdicts.tolist() == [BAD, BAD, IN, OUT, OUT]
+def test_a_ratio_over_zero_is_not_finite_and_so_undecided() -> None:
+    above, below = np.array([1.0, 0.0, 1.0, 3.0, 2.0]), np.array([0.0, 0.0, 1.0, 1.0, 1.0])
+    verdicts = np.zeros(5, dtype=np.uint8)
+    judge_ratio(5, above, below, 1.0, 2.0, verdicts)
+    assert (verdicts & ODD != 0).tolist() == [True, True, False, False, False]
+    assert (verdicts == 0).tolist() == [False, False, True, False, False]
+
+
+def test_an_event_is_near_where_a_moved_cut_changes_its_state() -> None:
+    value = np.array([89.9, 90.0, 100.0, 109.9, 110.0, np.nan, 100.0])
+    member = np.array([1, 1, 1, 1, 1, 1, 0], dtype=np.uint8)
+    near = np.zeros(7, dtype=np.uint8)
+    cuts = np.array([[100.0, 100.0], [90.0, 90.0], [110.0, 110.0]])
+    note_near(7, value, cuts, member, near)
+    assert near.tolist() == [0, 1, 1, 1, 0, 0, 0]
 
 
 EDGES = np.sinh(np.linspace(-7, 7, 129))
@@ -99,23 +111,34 @@ def test_a_value_on_an_edge_falls_into_the_bin_that_starts_there() -> None:
     assert found == [0, 0, 3, 7, 7, 7]
 
 
-def test_bits_are_counted_in_the_bin_of_their_event() -> None:
-    counts = np.zeros((3, 2), dtype=np.int64)
-    bits = np.array([0b01, 0b11, 0b10], dtype=np.uint64)
-    count_bits(1, np.array([0, 2, 3, 4]), bits, counts)
-    assert counts.tolist() == [[1, 0], [1, 1], [0, 1]]
+def test_set_bits_are_counted() -> None:
+    counts = np.zeros(2, dtype=np.int64)
+    count_bits(3, np.array([0b01, 0b11, 0b10], dtype=np.uint64), counts)
+    assert counts.tolist() == [2, 2]
 
 
 def test_the_highest_bit_of_64_is_counted() -> None:
-    counts = np.zeros((1, 64), dtype=np.int64)
-    count_bits(0, np.array([0, 1]), np.array([1 << 63], dtype=np.uint64), counts)
-    assert counts[0].tolist() == [0] * 63 + [1]
+    counts = np.zeros(64, dtype=np.int64)
+    count_bits(1, np.array([1 << 63], dtype=np.uint64), counts)
+    assert counts.tolist() == [0] * 63 + [1]
+
+
+def test_classes_are_counted_and_those_without_a_saturated_flag_apart() -> None:
+    leaf = np.array([1, 1, 0, 2, 1, 1], dtype=np.int16)
+    flags = np.array([0, 4, 4, 0, 1, 0], dtype=np.uint32)
+    counts, clean = np.zeros((3, 3), dtype=np.int64), np.zeros(3, dtype=np.int64)
+    work = np.zeros((4, 3), dtype=np.int64)
+    count_classes(6, leaf, flags, np.uint32(4), work, counts, clean)
+    assert counts.tolist() == [[1, 4, 1]] * 3
+    assert clean.tolist() == [0, 3, 1]
 
 
 def test_the_lowest_value_is_counted_as_often_as_it_stands() -> None:
-    stored = np.array([[3.0], [1.0], [np.nan], [1.0], [9.0]])
-    saturated, nonfinite, at_lowest = (np.zeros(1, dtype=np.int64) for _ in range(3))
+    saturated, nonfinite, at_lowest, here = (np.zeros(1, dtype=np.int64) for _ in range(4))
     lowest = np.full(1, np.inf)
-    one, top = np.ones(1), np.array([9.0])
-    count_margins(stored, one, top, saturated, nonfinite, lowest, at_lowest)
-    assert (saturated[0], nonfinite[0], lowest[0], at_lowest[0]) == (1, 1, 1.0, 2)
+    for block in ([3.0, 1.0, np.nan, 1.0, 9.0], [2.0, 1.0, 4.0]):
+        column = np.array([block])
+        top = np.array([9.0])
+        n = len(block)
+        count_margins(n, column, top, here, saturated, nonfinite, lowest, at_lowest)
+    assert (saturated[0], nonfinite[0], lowest[0], at_lowest[0]) == (1, 1, 1.0, 3)

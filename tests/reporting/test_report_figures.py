@@ -239,6 +239,9 @@ def test_figures_draw_at_most_500_candidates_of_a_phenotype_evenly_spaced() -> N
     assert many.describe_drawn("CHC") == "500 of 35,483 CHC"
     assert many.describe_drawn("CTC") == "12 CTC"
     assert len(_candidates(500, 0).drawn_rows_of("CHC")) == 500
+    kept = replace(_candidates(35_483, 12), totals={"CHC": 2_500_000, "CTC": 40})
+    assert kept.describe_drawn("CHC") == "500 of 2,500,000 CHC"
+    assert kept.describe_drawn("CTC") == "12 of 40 CTC"
 
 
 def test_a_density_says_how_many_candidates_it_draws(example_batch: Path) -> None:
