@@ -96,6 +96,7 @@ def test_edited_gates_run_again_for_the_draws_that_use_them(batch: Path) -> None
         "acquisitions/P2-first-flow",
         "limits/flow/narrow/-",
         "draws/P2-first",
+        "patients/P2",
         "batch",
     }
     chc = {
@@ -109,7 +110,7 @@ def test_edited_gates_run_again_for_the_draws_that_use_them(batch: Path) -> None
 def test_edited_row_of_a_draw_counts_that_draw_again(batch: Path) -> None:
     replace(batch / "config/draws.tsv", "2026-01-05\t7.5", "2026-01-05\t6.0")
 
-    assert folders_written(batch) == {"draws/P1-first", "batch"}
+    assert folders_written(batch) == {"draws/P1-first", "patients/P1", "batch"}
 
 
 def test_edited_row_of_an_acquisition_counts_its_draw_again(batch: Path) -> None:
@@ -119,7 +120,20 @@ def test_edited_row_of_an_acquisition_counts_its_draw_again(batch: Path) -> None
         "P2-first.fcs\tflow\tnarrow\t0.4",
     )
 
-    assert folders_written(batch) == {"draws/P2-first", "batch"}
+    assert folders_written(batch) == {"draws/P2-first", "patients/P2", "batch"}
+
+
+def test_edited_biomarker_writes_the_page_of_its_patient_only(batch: Path) -> None:
+    sheet = "patient\tdate\tanalyte\tvalue\tunit\nP1\t2026-01-05\tCEA\t{}\tug/L\n"
+    biomarkers = batch / "config/biomarkers.tsv"
+    biomarkers.write_text(sheet.format(4))
+    config = "results: results"
+    replace(batch / "config/config.yaml", config, f"{config}\nbiomarkers: config/biomarkers.tsv")
+    run = run_snakemake(batch)
+    assert run.returncode == 0, run.output
+
+    biomarkers.write_text(sheet.format(6))
+    assert folders_written(batch) == {"patients/P1"}
 
 
 def test_limits_are_made_for_what_patients_use_and_say_why_they_are_not_assessable(

@@ -1,0 +1,1 @@
+"""Change between draws, trend, alarms and lead time of one patient."""
