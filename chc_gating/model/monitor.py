@@ -14,7 +14,8 @@ class DrawPoint(Record):
     """One draw of a series; ``used`` is false where it is shown and left out of every fit.
 
     ``cusum``, ``ewma_per_ml`` and ``signal`` are None in the baseline window and where no chart
-    could be run.
+    could be run. ``lob_count``, ``p_background`` and ``call`` are joined from the limits of donors
+    where there are any.
     """
 
     draw: str
@@ -33,6 +34,9 @@ class DrawPoint(Record):
     ewma_per_ml: float | None = None
     ewma_limit_per_ml: float | None = None
     signal: bool | None = None
+    lob_count: int | None = None
+    p_background: float | None = None
+    call: str | None = None
 
 
 class PairChange(Record):

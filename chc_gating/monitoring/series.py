@@ -73,7 +73,7 @@ def follow_series(rows: Sequence[CountRow], *, rules: MonitorRules) -> Series:
         charts_reason=reason,
         unconfirmed_signals=single,
         alarm=alarm,
-        limits=NO_LIMITS,
+        limits=_say_limits(points),
         notes=_list_notes(used, ordered),
     )
 
@@ -98,6 +98,9 @@ _SHOWN = (
     "ci95_low_per_7_5_ml",
     "ci95_high_per_7_5_ml",
     "upper95_per_7_5_ml",
+    "lob_count",
+    "p_background",
+    "call",
 )
 
 
@@ -312,6 +315,17 @@ def _split(used: Sequence[DrawPoint]) -> ChangePoint | None:
         first_draw_after=used[found.index].draw,
         log_likelihood_gain=found.log_likelihood_gain,
         p_simulated=found.p_simulated,
+    )
+
+
+def _say_limits(points: Sequence[DrawPoint]) -> str:
+    judged = [point for point in points if point.used and point.lob_count is not None]
+    if not judged:
+        return NO_LIMITS
+    above = [point.draw for point in judged if (point.count or 0) > (point.lob_count or 0)]
+    return (
+        f"limits: {len(above)} of {len(judged)} draws with limits above their own limit of blank"
+        f"{': ' + ', '.join(above) if above else ''} (alarms are by the charts)"
     )
 
 

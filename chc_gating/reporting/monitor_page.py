@@ -169,6 +169,7 @@ def _line(point: DrawPoint) -> dict[str, str]:
         if point.ewma_per_ml is None
         else f"{format_amount(point.ewma_per_ml)} (limit {format_amount(point.ewma_limit_per_ml)})",
         "signal": signal or NONE,
+        "lob": format_count(point.lob_count),
         "reason": f"left out of all computations; {point.reason}" if point.reason else "",
     }
 

@@ -11,12 +11,15 @@ from chc_gating.batch import layout
 from chc_gating.batch.configuration import load_batch
 from chc_gating.batch.contents import Batch
 from chc_gating.batch.settings import Settings
+from chc_gating.counting.limit_calls import LimitsJudge
 from chc_gating.errors import ChcError
 from chc_gating.model.count import DrawCount
+from chc_gating.model.limits import Limits
 from chc_gating.model.monitor import PatientEvent
 from chc_gating.monitoring.patient import monitor_patient
 from chc_gating.monitoring.rules import MonitorRules
 from chc_gating.reporting.monitor_page import render_monitor_page
+from chc_gating.stages.read_limits import read_limits
 from chc_gating.storage.atomic import replacing_files, write_text
 from chc_gating.storage.provenance import describe_input, software_version
 from chc_gating.storage.records import read_record, write_record
@@ -34,16 +37,13 @@ def monitor(
     """Write monitor.json and monitor.html of one patient to ``output``.
 
     config_path : config.yaml; paths in it are relative to ``directory``.
-    results : the results folder, with ``draws/{draw}/count.json`` of the patient's draws.
+    results : the results folder, with ``draws/{draw}/count.json`` of the patient's draws and,
+    where they were computed, ``limits/``.
+    limits : limits.json files to join; where none is named, those of the results folder.
 
     Raises ConfigError for faults of the configuration; ChcError for a patient without draws, a
-    draw without count.json, and for limits, which this version does not join.
+    draw without count.json, and limits that are absent or of another version.
     """
-    if limits:
-        raise ChcError(
-            f"--limits {limits[0]}: this version does not join limits with a patient's series; "
-            "leave it out, alarms are by the charts"
-        )
     batch = load_batch(config_path, directory=directory)
     draws = [name for name, row in batch.draws.items() if row.patient == patient]
     if not draws:
@@ -51,9 +51,13 @@ def monitor(
             f"patient {patient}: has no draw in the draws sheet of {config_path}; correct the id"
         )
     paths = {name: layout.draw_folder(Path(results), name) / "count.json" for name in draws}
+    named = [read_record(path, Limits) for path in limits]
+    judge = LimitsJudge(
+        named or read_limits(batch, draws, Path(results)), loq_cv=batch.settings.loq_cv
+    )
     record = monitor_patient(
         patient,
-        [read_record(path, DrawCount) for path in paths.values()],
+        [judge.judge_draw(read_record(path, DrawCount))[0] for path in paths.values()],
         analytes=_list_analytes(batch, patient),
         events=_list_events(batch, patient),
         rules=read_rules(batch.settings),

@@ -291,6 +291,11 @@ class WorkflowPlan:
             if row.patient == wildcards.patient
         ]
 
+    def limits_of_patient(self, wildcards: Wildcards) -> list[str]:
+        """Return the limits that a patient's page shows."""
+        rows = self.batch.draws.items()
+        return self._limits_of(name for name, row in rows if row.patient == wildcards.patient)
+
     def patient_rows(self, wildcards: Wildcards) -> str:
         """Return what a patient's page depends on beside the counts, as one text.
 

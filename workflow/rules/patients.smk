@@ -1,6 +1,7 @@
 rule monitor:
     input:
-        PLAN.monitor_inputs,
+        counts=PLAN.monitor_inputs,
+        limits=PLAN.limits_of_patient,
     output:
         record=f"{RESULTS}/patients/{{patient}}/monitor.json",
         page=report(
