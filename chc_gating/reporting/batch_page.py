@@ -86,10 +86,12 @@ def render_batch_page(
     version: str,
     limits: Sequence[Limits] = (),
     judged: Mapping[str, Mapping[LimitsKey, GroupJudgement]] | None = None,
+    patient_links: Mapping[str, str] | None = None,
 ) -> str:
     """Return the page of a batch as self-contained HTML.
 
-    ``links`` gives the address of each draw's page, relative to this page; ``limits`` are those
+    ``links`` gives the address of each draw's page, relative to this page, and
+    ``patient_links`` that of each patient's page over time; ``limits`` are those
     of healthy donors, ``judged`` what they say of each draw.
     """
     rows = [row for draw in draws for row in draw.rows]
@@ -115,6 +117,7 @@ def render_batch_page(
             "call_counts": count_calls(whole),
             "without_limits": count_without_limits(judged or {}),
             "any_rows": bool(whole),
+            "patient_links": patient_links or {},
             "research_use": RESEARCH_USE,
         },
     )

@@ -12,7 +12,7 @@ import re
 import shlex
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Protocol
 
@@ -24,7 +24,9 @@ from chc_gating.counting.limit_sources import donor_draws, limit_keys
 from chc_gating.counting.recovery_sources import recovery_draws, recovery_sources
 from chc_gating.errors import ChcError
 from chc_gating.model.panel import SPILLOVER_WORDS
+from chc_gating.monitoring.rules import MonitorRules
 
+MONITOR_SETTINGS = tuple(field.name for field in fields(MonitorRules))
 DEFAULT_CONFIG = "config/config.yaml"
 LIMIT_SETTINGS = ("min_donors", "background_exposure", "limits")
 JUDGING_SETTINGS = ("loq_cv",)
@@ -277,7 +279,7 @@ class WorkflowPlan:
             },
             "draws": {draw: self.batch.draw_params(draw) for draw in draws},
             "settings": self.batch.settings.model_dump(
-                mode="json", exclude={*LIMIT_SETTINGS, *JUDGING_SETTINGS}
+                mode="json", exclude={*LIMIT_SETTINGS, *JUDGING_SETTINGS, *MONITOR_SETTINGS}
             ),
         }
         return json.dumps(facts, sort_keys=True)
@@ -310,7 +312,7 @@ class WorkflowPlan:
                 for row in self.batch.clinical_events
                 if row.patient == wildcards.patient
             ],
-            "settings": self.batch.settings.model_dump(mode="json"),
+            "settings": self._settings(only=(*MONITOR_SETTINGS, *JUDGING_SETTINGS)),
         }
         return json.dumps(facts, sort_keys=True)
 

@@ -164,6 +164,7 @@ def test_edited_row_of_a_donor_makes_limits_and_pages_again_but_no_other_count(
         "draws/P1-first/report.html",
         "draws/P1-second/report.html",
         "draws/P2-broken/report.html",
+        *(f"patients/{name}/monitor.{end}" for name in ("P1", "P2") for end in ("html", "json")),
         *(f"batch/{name}" for name in BATCH),
     }
 
@@ -198,6 +199,8 @@ def test_donors_raw_file_that_appears_is_counted_and_no_other(batch: Path) -> No
         "draws/P1-first",
         "draws/P1-second",
         "draws/P2-broken",
+        "patients/P1",
+        "patients/P2",
         "batch",
     }
     not_counted = read_table(batch / "results/batch/not_counted.tsv")
