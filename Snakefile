@@ -18,6 +18,7 @@ include: "workflow/rules/flow.smk"
 include: "workflow/rules/image.smk"
 include: "workflow/rules/draws.smk"
 include: "workflow/rules/limits.smk"
+include: "workflow/rules/patients.smk"
 include: "workflow/rules/batch.smk"
 
 

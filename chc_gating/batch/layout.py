@@ -10,6 +10,7 @@ MEASUREMENTS, MEASUREMENT = "measurements.parquet", "measurement.json"
 SEGMENT_FILES = (LABELS, SEGMENTATION)
 MEASURE_FILES = (MEASUREMENTS, MEASUREMENT)
 IMAGE_FILES = (*FLOW_FILES, "cells.parquet", "crops.tif", "crops.json")
+PATIENT_FILES = ("monitor.json", "monitor.html")
 BATCH_TABLES = ("counts.tsv", "counts.parquet", "not_counted.tsv")
 COHORT = "cohort.json"
 
@@ -22,6 +23,11 @@ def acquisition_folder(results: Path, acquisition: str) -> Path:
 def draw_folder(results: Path, draw: str) -> Path:
     """Return the folder of one draw's results."""
     return results / "draws" / draw
+
+
+def patient_folder(results: Path, patient: str) -> Path:
+    """Return the folder of one patient's results."""
+    return results / "patients" / patient
 
 
 def batch_folder(results: Path) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from typing import Literal
 
 from pydantic import Field, field_validator
@@ -53,6 +54,80 @@ class Settings(Record):
         description="What the background of healthy donors is proportional to: `volume` (mL of "
         "blood examined, without recovery) or `nucleated_cells` (better where false hybrids are "
         "leukocytes and donors' leukocyte counts differ).",
+    )
+    biological_alpha: float | None = Field(
+        default=None,
+        ge=0,
+        le=10,
+        description="How a person's true rate scatters between draws without a change, as the "
+        "dispersion alpha of a negative binomial, from the laboratory's own repeated draws; "
+        "blank: the clinical change is not assessed.",
+    )
+    baseline_draws: int = Field(
+        default=2,
+        ge=1,
+        description="The first draws of a patient that are the baseline of the charts; fix it "
+        "before looking at a series.",
+        json_schema_extra={"unit": "draws"},
+    )
+    baseline_until: datetime.date | None = Field(
+        default=None,
+        description="Last day of the baseline, ISO date; wins over `baseline_draws`.",
+    )
+    cusum_low_per_ml: float | None = Field(
+        default=None,
+        gt=0,
+        description="Rate of no change of the charts; blank: the mean of the baseline.",
+        json_schema_extra={"unit": "cells/mL"},
+    )
+    cusum_ratio: float = Field(
+        default=2.0,
+        gt=1,
+        le=100,
+        description="The rise, as a fold of the rate of no change, that the CUSUM is tuned for.",
+        json_schema_extra={"unit": "fold"},
+    )
+    cusum_h: float = Field(
+        default=5.0,
+        gt=0,
+        le=100,
+        description="A draw signals where the CUSUM exceeds this.",
+        json_schema_extra={"unit": "cells"},
+    )
+    ewma_weight: float = Field(
+        default=0.3, gt=0, le=1, description="Weight of the newest draw in the EWMA."
+    )
+    ewma_width: float = Field(
+        default=3.0,
+        gt=0,
+        le=10,
+        description="Upper limit of the EWMA above the rate of no change.",
+        json_schema_extra={"unit": "standard deviations"},
+    )
+    alarm_rule: Literal["cusum", "ewma"] = Field(
+        default="cusum", description="The chart whose signals are alarms; the other is shown."
+    )
+    alarm_confirm: int = Field(
+        default=2,
+        ge=1,
+        le=5,
+        description="Signals in a row, on different days, that confirm an alarm.",
+        json_schema_extra={"unit": "draws"},
+    )
+    analyte_cva: float = Field(
+        default=0.05,
+        ge=0,
+        le=1,
+        description="Analytical coefficient of variation of CEA and other analytes.",
+        json_schema_extra={"unit": "share, 0 to 1"},
+    )
+    analyte_cvi: float = Field(
+        default=0.15,
+        gt=0,
+        le=1,
+        description="Within-person coefficient of variation of an analyte; it depends on assay "
+        "and study.",
+        json_schema_extra={"unit": "share, 0 to 1"},
     )
     limits: tuple[str, ...] = Field(
         default=(),

@@ -363,6 +363,29 @@ def cohort_command(
 
 
 @app.command(
+    "monitor",
+    epilog="Example: chc monitor config/config.yaml --patient P01 --results results "
+    "--output results/patients/P01",
+)
+def monitor_command(
+    config: Config,
+    patient: Annotated[str, typer.Option("--patient", help="Id of the patient.")],
+    results: Results,
+    output: OutputFolder,
+    limits: Annotated[
+        list[Path] | None, typer.Option("--limits", help="limits.json; may be repeated.")
+    ] = None,
+    threads: OneThread = 1,
+    log_level: LogLevel = "warning",
+) -> None:
+    """Follow one patient: change between draws, trend, alarms, analytes; writes a page."""
+    _set_log_level(log_level)
+    from chc_gating.stages.monitor import monitor
+
+    monitor(config, patient=patient, results=results, output=output, limits=limits or [])
+
+
+@app.command(
     "report-batch",
     epilog="Example: chc report-batch config/config.yaml --results results --output results/batch",
 )

@@ -89,12 +89,14 @@ def render_batch_page(
     limits: Sequence[Limits] = (),
     judged: Mapping[str, Mapping[LimitsKey, GroupJudgement]] | None = None,
     cohort: CohortResult | None = None,
+    patient_links: Mapping[str, str] | None = None,
 ) -> str:
     """Return the page of a batch as self-contained HTML.
 
-    ``links`` gives the address of each draw's page, relative to this page; ``limits`` are those
-    of healthy donors, ``judged`` what they say of each draw. Without ``cohort`` the page has no
-    sections on groups and agreement.
+    ``links`` gives the address of each draw's page, relative to this page, and
+    ``patient_links`` that of each patient's page over time; ``limits`` are those of healthy
+    donors, ``judged`` what they say of each draw. Without ``cohort`` the page has no sections on
+    groups and agreement.
     """
     rows = [row for draw in draws for row in draw.rows]
     whole = [row for row in rows if row.phenotype in WHOLE_CLASSES]
@@ -120,6 +122,7 @@ def render_batch_page(
             "without_limits": count_without_limits(judged or {}),
             "cohort": None if cohort is None else build_cohort_sections(cohort),
             "any_rows": bool(whole),
+            "patient_links": patient_links or {},
             "research_use": RESEARCH_USE,
         },
     )

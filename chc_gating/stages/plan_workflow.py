@@ -12,7 +12,7 @@ import re
 import shlex
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Protocol
 
@@ -24,7 +24,9 @@ from chc_gating.counting.limit_sources import donor_draws, limit_keys
 from chc_gating.counting.recovery_sources import recovery_draws, recovery_sources
 from chc_gating.errors import ChcError
 from chc_gating.model.panel import SPILLOVER_WORDS
+from chc_gating.monitoring.rules import MonitorRules
 
+MONITOR_SETTINGS = tuple(field.name for field in fields(MonitorRules))
 DEFAULT_CONFIG = "config/config.yaml"
 LIMIT_SETTINGS = ("min_donors", "background_exposure", "limits")
 JUDGING_SETTINGS = ("loq_cv",)
@@ -38,6 +40,7 @@ class Wildcards(Protocol):
     panel: str
     gates: str
     lot: str
+    patient: str
 
 
 def plan_workflow(
@@ -98,6 +101,17 @@ class WorkflowPlan:
     def draw_pattern(self) -> str:
         """A pattern that matches the ids of this batch's draws only."""
         return _one_of(self.batch.draws)
+
+    @property
+    def patients(self) -> list[str]:
+        """The patients (cohort patient) of this batch, in order."""
+        rows = self.batch.draws.values()
+        return list(dict.fromkeys(row.patient for row in rows if row.cohort == "patient"))
+
+    @property
+    def patient_pattern(self) -> str:
+        """A pattern that matches the ids of this batch's patients only."""
+        return _one_of(self.patients)
 
     @property
     def flow_pattern(self) -> str:
@@ -265,10 +279,53 @@ class WorkflowPlan:
             },
             "draws": {draw: self.batch.draw_params(draw) for draw in draws},
             "settings": self.batch.settings.model_dump(
-                mode="json", exclude={*LIMIT_SETTINGS, *JUDGING_SETTINGS}
+                mode="json", exclude={*LIMIT_SETTINGS, *JUDGING_SETTINGS, *MONITOR_SETTINGS}
             ),
         }
         return json.dumps(facts, sort_keys=True)
+
+    def monitor_inputs(self, wildcards: Wildcards) -> list[str]:
+        """Return the counts of a patient's draws."""
+        root = self.batch.results_folder
+        return [
+            (layout.draw_folder(root, name) / "count.json").as_posix()
+            for name, row in self.batch.draws.items()
+            if row.patient == wildcards.patient
+        ]
+
+    def limits_of_patient(self, wildcards: Wildcards) -> list[str]:
+        """Return the limits that a patient's page shows."""
+        rows = self.batch.draws.items()
+        return self._limits_of(name for name, row in rows if row.patient == wildcards.patient)
+
+    def patient_rows(self, wildcards: Wildcards) -> str:
+        """Return what a patient's page depends on beside the counts, as one text.
+
+        It is a param and no input: an edited biomarker re-runs its own patient only.
+        """
+        facts = {
+            "biomarkers": [
+                row.cells() for row in self.batch.biomarkers if row.patient == wildcards.patient
+            ],
+            "clinical_events": [
+                row.cells()
+                for row in self.batch.clinical_events
+                if row.patient == wildcards.patient
+            ],
+            "settings": self._settings(only=(*MONITOR_SETTINGS, *JUDGING_SETTINGS)),
+        }
+        return json.dumps(facts, sort_keys=True)
+
+    def patient_folder(self, wildcards: Wildcards) -> str:
+        """Return the folder of a patient's results."""
+        return layout.patient_folder(self.batch.results_folder, wildcards.patient).as_posix()
+
+    def _monitor_pages(self) -> list[str]:
+        root = self.batch.results_folder
+        return [
+            (layout.patient_folder(root, name) / "monitor.html").as_posix()
+            for name in self.patients
+        ]
 
     def _draw_results(self, file: str) -> list[str]:
         root = self.batch.results_folder
@@ -293,7 +350,7 @@ class WorkflowPlan:
         names = [*layout.BATCH_TABLES, "report.html"]
         if self.batch.settings.strict:
             names.append("strict.json")
-        return [(folder / name).as_posix() for name in names]
+        return [(folder / name).as_posix() for name in names] + self._monitor_pages()
 
     def closing_lines(self) -> str:
         """Return what a person wants to know when a run ends."""

@@ -55,12 +55,23 @@ def report_batch(
         limits=limits,
         judged={draw.draw["draw"]: groups for draw, groups in judged},
         cohort=None if cohort is None else read_record(cohort, CohortResult),
+        patient_links={
+            row.patient: _link_patient(results, row.patient, folder=output)
+            for row in batch.draws.values()
+            if row.cohort == "patient"
+        },
     )
     with replacing_files(output) as new:
         write_text(new / "counts.tsv", render_counts(rows))
         write_table(new / "counts.parquet", counts_to_arrow(rows))
         write_text(new / "not_counted.tsv", render_not_counted(draws))
         write_text(new / "report.html", page)
+
+
+def _link_patient(results: Path, patient: str, *, folder: Path) -> str:
+    """Return the address of a patient's page over time as seen from the batch's page."""
+    page = layout.patient_folder(results, patient) / "monitor.html"
+    return quote(Path(os.path.relpath(page, folder)).as_posix())
 
 
 def _link_page(results: Path, draw: str, *, folder: Path) -> str:

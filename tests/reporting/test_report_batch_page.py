@@ -91,8 +91,11 @@ def test_links_lead_to_the_pages_of_the_draws(example_batch: Path) -> None:
     folder = example_batch / "results" / "batch"
     page = PageText((folder / "report.html").read_text(encoding="utf-8"))
     links = {value for tag, name, value in page.attributes if tag == "a" and name == "href"}
-    assert len(links) == len(PLANS)
-    assert all((folder / link).is_file() for link in links)
+    draws = {link for link in links if link.startswith("../draws/")}
+    assert len(draws) == len(PLANS)
+    assert all((folder / link).is_file() for link in draws)
+    patients = {plan.patient for plan in PLANS if plan.cohort == "patient"}
+    assert links - draws == {f"../patients/{name}/monitor.html" for name in patients}
 
 
 def test_links_hold_in_a_folder_with_blanks(example_batch: Path, tmp_path: Path) -> None:

@@ -112,6 +112,7 @@ def test_edited_gates_run_again_for_the_draws_that_use_them(batch: Path) -> None
         "acquisitions/P2-first-flow",
         "limits/flow/narrow/-",
         "draws/P2-first",
+        "patients/P2",
         "batch",
     }
     chc = {
@@ -125,7 +126,7 @@ def test_edited_gates_run_again_for_the_draws_that_use_them(batch: Path) -> None
 def test_edited_row_of_a_draw_counts_that_draw_again(batch: Path) -> None:
     replace(batch / "config/draws.tsv", "2026-01-05\t7.5", "2026-01-05\t6.0")
 
-    assert folders_written(batch) == {"draws/P1-first", "batch"}
+    assert folders_written(batch) == {"draws/P1-first", "patients/P1", "batch"}
 
 
 def test_edited_row_of_an_acquisition_counts_its_draw_again(batch: Path) -> None:
@@ -135,7 +136,20 @@ def test_edited_row_of_an_acquisition_counts_its_draw_again(batch: Path) -> None
         "P2-first.fcs\tflow\tnarrow\t0.4",
     )
 
-    assert folders_written(batch) == {"draws/P2-first", "batch"}
+    assert folders_written(batch) == {"draws/P2-first", "patients/P2", "batch"}
+
+
+def test_edited_biomarker_writes_the_page_of_its_patient_only(batch: Path) -> None:
+    sheet = "patient\tdate\tanalyte\tvalue\tunit\nP1\t2026-01-05\tCEA\t{}\tug/L\n"
+    biomarkers = batch / "config/biomarkers.tsv"
+    biomarkers.write_text(sheet.format(4))
+    config = "results: results"
+    replace(batch / "config/config.yaml", config, f"{config}\nbiomarkers: config/biomarkers.tsv")
+    run = run_snakemake(batch)
+    assert run.returncode == 0, run.output
+
+    biomarkers.write_text(sheet.format(6))
+    assert folders_written(batch) == {"patients/P1"}
 
 
 def test_limits_are_made_for_what_patients_use_and_say_why_they_are_not_assessable(
@@ -166,6 +180,7 @@ def test_edited_row_of_a_donor_makes_limits_and_pages_again_but_no_other_count(
         "draws/P1-first/report.html",
         "draws/P1-second/report.html",
         "draws/P2-broken/report.html",
+        *(f"patients/{name}/monitor.{end}" for name in ("P1", "P2") for end in ("html", "json")),
         *(f"batch/{name}" for name in BATCH),
     }
 
@@ -200,6 +215,8 @@ def test_donors_raw_file_that_appears_is_counted_and_no_other(batch: Path) -> No
         "draws/P1-first",
         "draws/P1-second",
         "draws/P2-broken",
+        "patients/P1",
+        "patients/P2",
         "batch",
     }
     not_counted = read_table(batch / "results/batch/not_counted.tsv")

@@ -22,6 +22,7 @@ shell.prefix(PLAN.shell_prefix(basedir=workflow.basedir, conda=IN_CONDA))
 
 wildcard_constraints:
     draw=PLAN.draw_pattern,
+    patient=PLAN.patient_pattern,
     panel="[^/]+",
     gates="[^/]+",
     lot="[^/]+",
