@@ -1,0 +1,172 @@
+"""Commands of one acquisition: from a raw file to classes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from chc_gating.cli.app import app
+from chc_gating.cli.options import (
+    Gates,
+    ImageIndex,
+    LogLevel,
+    NoFingerprint,
+    OneThread,
+    OutputFile,
+    OutputFolder,
+    Panel,
+    PixelSize,
+    RecordFaults,
+    SpilloverFile,
+    Threads,
+    TilePx,
+    set_log_level,
+)
+
+
+@app.command("spillover", epilog="Example: chc spillover comp.csv --panel p.yaml --output s.json")
+def spillover_command(
+    table: Annotated[Path, typer.Argument(help="CSV of names x names; a row is a fluorochrome.")],
+    panel: Panel,
+    output: OutputFile,
+    threads: OneThread = 1,
+    log_level: LogLevel = "warning",
+) -> None:
+    """Read spillover from a table, check it against a panel, and write it as a result."""
+    set_log_level(log_level)
+    from chc_gating.stages.spillover import spillover
+
+    spillover(table, panel=panel, output=output)
+
+
+@app.command(
+    "gate-flow",
+    epilog="Example: chc gate-flow p01.fcs --panel chc4.yaml --gates chc.yaml --output p01/",
+)
+def gate_flow_command(
+    file: Annotated[Path, typer.Argument(help="FCS file (2.0 to 3.2).")],
+    panel: Panel,
+    gates: Gates,
+    output: OutputFolder,
+    spillover: SpilloverFile = None,
+    bead_population: Annotated[
+        str | None, typer.Option(help="Population of counting beads.")
+    ] = None,
+    threads: Threads = 1,
+    record_faults: RecordFaults = False,
+    no_fingerprint: NoFingerprint = False,
+    log_level: LogLevel = "warning",
+) -> None:
+    """Stream one FCS file through the gates: populations, phenotypes, candidates."""
+    set_log_level(log_level)
+    from chc_gating.stages.gate_flow import gate_flow
+
+    gate_flow(
+        file,
+        panel=panel,
+        gates=gates,
+        output=output,
+        spillover=spillover,
+        bead_population=bead_population,
+        threads=threads,
+        record_faults=record_faults,
+        fingerprint=not no_fingerprint,
+    )
+
+
+@app.command(
+    "segment", epilog="Example: chc segment s1.ome.tif --panel if4.yaml --output results/s1"
+)
+def segment_command(
+    slide: Annotated[Path, typer.Argument(help="Slide image (TIFF).")],
+    panel: Panel,
+    output: OutputFolder,
+    image: ImageIndex = 0,
+    pixel_size_um: PixelSize = None,
+    tile_px: TilePx = 4096,
+    threads: Threads = 1,
+    record_faults: RecordFaults = False,
+    no_fingerprint: NoFingerprint = False,
+    log_level: LogLevel = "warning",
+) -> None:
+    """Find nuclei on the DNA channel, block by block; writes labels.tif."""
+    set_log_level(log_level)
+    from chc_gating.stages.segment import segment
+
+    segment(
+        slide,
+        panel=panel,
+        output=output,
+        image=image,
+        pixel_size_um=pixel_size_um,
+        tile_px=tile_px,
+        threads=threads,
+        record_faults=record_faults,
+        fingerprint=not no_fingerprint,
+    )
+
+
+@app.command(
+    "measure",
+    epilog="Example: chc measure s1.ome.tif --panel if4.yaml --labels results/s1 "
+    "--output results/s1",
+)
+def measure_command(
+    slide: Annotated[Path, typer.Argument(help="Slide image (TIFF).")],
+    panel: Panel,
+    labels: Annotated[Path, typer.Option(help="Folder that holds labels.tif.")],
+    output: OutputFolder,
+    ring_um: Annotated[float, typer.Option(min=0, help="Width of the ring, um.")] = 2.5,
+    tile_px: TilePx = 4096,
+    threads: Threads = 1,
+    record_faults: RecordFaults = False,
+    log_level: LogLevel = "warning",
+) -> None:
+    """Measure every cell in every channel, nucleus and ring apart; writes one row per cell."""
+    set_log_level(log_level)
+    from chc_gating.stages.measure import measure
+
+    measure(
+        slide,
+        panel=panel,
+        labels=labels,
+        output=output,
+        ring_um=ring_um,
+        tile_px=tile_px,
+        threads=threads,
+        record_faults=record_faults,
+    )
+
+
+@app.command(
+    "gate-image",
+    epilog="Example: chc gate-image results/s1 --slide s1.ome.tif --panel if4.yaml "
+    "--gates chc.yaml --output results/s1",
+)
+def gate_image_command(
+    measured: Annotated[Path, typer.Argument(help="Folder that `chc measure` wrote.")],
+    slide: Annotated[Path, typer.Option(help="Slide image, for the crops.")],
+    panel: Panel,
+    gates: Gates,
+    output: OutputFolder,
+    spillover: SpilloverFile = None,
+    threads: Threads = 1,
+    record_faults: RecordFaults = False,
+    log_level: LogLevel = "warning",
+) -> None:
+    """Give every cell its class; write candidates with crops."""
+    set_log_level(log_level)
+    from chc_gating.stages.gate_image import gate_image
+
+    gate_image(
+        measured,
+        slide=slide,
+        panel=panel,
+        gates=gates,
+        output=output,
+        spillover=spillover,
+        threads=threads,
+        record_faults=record_faults,
+    )
