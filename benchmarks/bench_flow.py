@@ -366,7 +366,7 @@ def main() -> None:
     if given.quick:
         text = measure([100_000, 1_000_000], None, given.peers, 2)
     else:
-        text = measure([100_000, 10_000_000, 40_000_000], 100_000_000, given.peers, 5)
+        text = measure([100_000, 5_000_000, 10_000_000, 40_000_000], 100_000_000, given.peers, 5)
     print(text)
     if given.output:
         given.output.write_text(text, encoding="utf-8")
