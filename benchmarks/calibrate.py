@@ -36,7 +36,6 @@ from chc_gating.counting.recovery_spread import (  # noqa: E402
     SpikeReplicate,
     predict_recovery,
 )
-from chc_gating.monitoring.agreement_ratio import find_ratio  # noqa: E402
 from chc_gating.monitoring.cohort_permutation import compare_groups  # noqa: E402
 from chc_gating.monitoring.cohort_rates import (  # noqa: E402
     Counts,
@@ -44,6 +43,7 @@ from chc_gating.monitoring.cohort_rates import (  # noqa: E402
     ratio_is_inside,
 )
 from chc_gating.monitoring.cohort_roc import find_auc, find_auc_limits  # noqa: E402
+from chc_gating.monitoring.rate_ratio import find_ratio  # noqa: E402
 
 DOCUMENT = ROOT / "docs" / "statistics.md"
 BEGIN, END = "<!-- make calibrate: begin -->", "<!-- make calibrate: end -->"

@@ -13,7 +13,7 @@ from chc_gating.model.cohort import Agreement, AgreementPair, Measurement
 from chc_gating.model.count import DrawCount
 from chc_gating.model.events import FloatArray
 from chc_gating.monitoring.agreement_pairs import FoundPair, find_pairs
-from chc_gating.monitoring.agreement_ratio import find_ratio
+from chc_gating.monitoring.rate_ratio import find_ratio
 
 MIN_PAIRS = 5
 """Patients below which pairs are listed and not summarised."""

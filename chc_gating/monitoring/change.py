@@ -6,15 +6,16 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import betaincinv, chdtrc, gammaln, xlogy
+from scipy.special import chdtrc, gammaln, xlogy
 
+from chc_gating.counting.intervals import CONFIDENCE
 from chc_gating.monitoring.distributions import (
     FloatArray,
     find_binomial_tails,
     find_log_likelihood,
 )
+from chc_gating.monitoring.rate_ratio import find_ratio
 
-CONFIDENCE = 0.95
 _NEWTON_STEPS = 100
 _TAIL_SDS = 12.0
 """Standard deviations of a Poisson count beyond which nothing is added to a sum."""
@@ -86,17 +87,14 @@ def find_ratio_limits(
     earlier: Measured, later: Measured, *, confidence: float = CONFIDENCE
 ) -> tuple[float | None, float, float | None]:
     """Return the rate ratio, later over earlier, and its exact limits; None is no finite value."""
-    first, second = earlier.count, later.count
-    tail = (1 - confidence) / 2
-    scale = earlier.exposure_ml / later.exposure_ml
-    low = 0.0
-    if second > 0:
-        bottom = float(betaincinv(second, first + 1, tail))
-        low = bottom / (1 - bottom) * scale
-    if first == 0:
-        return None, low, None
-    top = float(betaincinv(second + 1, first, 1 - tail))
-    return second / first * scale, low, top / (1 - top) * scale
+    found = find_ratio(
+        later.count,
+        earlier.count,
+        first_ml=later.exposure_ml,
+        second_ml=earlier.exposure_ml,
+        confidence=confidence,
+    )
+    return found.value, found.low or 0.0, found.high
 
 
 def _binomial_mass(successes: int, trials: int, share: float) -> float:

@@ -8,8 +8,8 @@ import numpy as np
 
 from chc_gating.model.cohort import ChcToCtc, DrawRatio
 from chc_gating.model.count import DrawCount
-from chc_gating.monitoring.agreement_ratio import find_ratio
 from chc_gating.monitoring.cohort_draws import CountedRow, ScopeKey, find_rows, take_first
+from chc_gating.monitoring.rate_ratio import find_ratio
 
 ORDER_OF_MAGNITUDE = 10
 RESAMPLES = 9_999

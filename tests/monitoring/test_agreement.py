@@ -11,7 +11,7 @@ from chc_gating.monitoring.agreement import (
     find_agreement,
     find_common_ratio,
 )
-from chc_gating.monitoring.agreement_ratio import find_ratio
+from chc_gating.monitoring.rate_ratio import find_ratio
 
 
 def slide(draw: str, count: int, exposure_ml: float = 0.5) -> object:
