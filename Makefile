@@ -123,7 +123,7 @@ test-cluster: $(CLUSTER_VENV)/.installed data/demo/truth.tsv  ## the demo batch 
 lock: | $(VENV)/.installed  ## write constraints.txt anew from the newest packages that fit
 	folder="$$(mktemp -d)"; trap 'rm -rf "$$folder"' EXIT; \
 	"$(PYTHON)" -m venv "$$folder/venv"; \
-	"$$folder/venv/bin/python" -m pip install --quiet '.[test,cluster,fuzz]'; \
+	"$$folder/venv/bin/python" -m pip install --quiet '.[test,cluster,fuzz,czi,nd2]'; \
 	sed '/^[^#]/,$$d' constraints.txt > "$$folder/constraints.txt"; \
 	"$$folder/venv/bin/python" -m pip freeze --exclude chc_gating >> "$$folder/constraints.txt"; \
 	if grep -n -e '@' -e '^-' "$$folder/constraints.txt"; then \
