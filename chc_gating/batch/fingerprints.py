@@ -9,7 +9,6 @@ from functools import lru_cache
 from chc_gating.batch.contents import Batch
 from chc_gating.model.gates import Gates
 from chc_gating.model.panel import Panel
-from chc_gating.model.record import Record
 
 _DIGITS = 16
 _SETTINGS = ("min_events", "ring_um")
@@ -40,17 +39,17 @@ def hash_draw(batch: Batch, draw_id: str) -> str:
 
 
 def hash_panel(panel: Panel) -> str:
-    """Return 16 hex digits over a panel, the order of its channels included."""
-    return _hash_record(panel)
+    """Return 16 hex digits over a panel, the order of its channels included.
+
+    A tube's panel says nothing of segmentation, and hashes as it did before there was any.
+    """
+    unsaid = {"segmentation"} if panel.segmentation is None else None
+    return _hash_text(panel.model_dump_json(by_alias=True, exclude=unsaid))
 
 
 def hash_gates(gates: Gates) -> str:
     """Return 16 hex digits over gates, the order of populations included."""
     return _hash_text(gates.model_dump_json(by_alias=True, exclude={"source"}))
-
-
-def _hash_record(record: Record) -> str:
-    return _hash_text(record.model_dump_json(by_alias=True))
 
 
 @lru_cache(maxsize=64)

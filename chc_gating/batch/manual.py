@@ -14,6 +14,7 @@ from chc_gating.batch.settings import Configuration, Settings
 from chc_gating.batch.tables import column_kind
 from chc_gating.model.gates import WRITTEN_BY_NOBODY, Cut, Gates, PopulationGate
 from chc_gating.model.panel import Channel, Panel, Transform
+from chc_gating.model.segmentation import SegmentationChoice
 
 MODELS: dict[str, type[BaseModel]] = {
     "config": Configuration,
@@ -21,6 +22,7 @@ MODELS: dict[str, type[BaseModel]] = {
     **SHEETS,
     "panel": Panel,
     "transform": Transform,
+    "segmentation": SegmentationChoice,
     "channel": Channel,
     "gates": Gates,
     "population": PopulationGate,

@@ -10,6 +10,8 @@ from chc_gating.batch.validation import find_booleans, validate_document
 from chc_gating.errors import ConfigError, Fault
 from chc_gating.model.panel import SPILLOVER_WORDS, Channel, Panel
 
+_METHODS_NOT_BUILT = ("network", "labels", "external")
+
 
 def load_panel(path: Path) -> Panel:
     """Return the panel of a YAML file, named after it.
@@ -76,8 +78,16 @@ def _check_channel(
 def _check_modality(panel: Panel, document: Document) -> Iterator[Fault]:
     if panel.modality == "flow" and panel.channel_names is not None:
         yield document.fault(("channel_names",), "channel_names is for slides only", "remove it")
+    if panel.modality == "flow" and panel.segmentation is not None:
+        yield document.fault(("segmentation",), "segmentation is for slides only", "remove it")
     if panel.modality == "flow":
         return
+    if panel.segmentation is not None and panel.segmentation.method in _METHODS_NOT_BUILT:
+        yield document.fault(
+            ("segmentation", "method"),
+            f"method {panel.segmentation.method} is not built in this version",
+            "use watershed",
+        )
     if panel.spillover == "keyword":
         yield document.fault(
             ("spillover",),

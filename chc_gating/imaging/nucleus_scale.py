@@ -10,22 +10,12 @@ from numpy.typing import NDArray
 
 from chc_gating.kernels.pixels_smooth import WEIGHT_BITS
 
-NUCLEUS_DIAMETER_UM = 9.0
-"""Typical diameter: leukocyte nuclei spread on glass measure 8 to 12 um, in tissue 5 to 8."""
-
 
 @dataclass(frozen=True)
 class NucleusScale:
     """Sizes in pixels that follow from the typical diameter of a nucleus."""
 
     diameter_px: float
-
-    @classmethod
-    def from_pixel_size(
-        cls, pixel_size_um: float, *, diameter_um: float = NUCLEUS_DIAMETER_UM
-    ) -> NucleusScale:
-        """Return the scale of a slide with this pixel size."""
-        return cls(diameter_um / pixel_size_um)
 
     @property
     def weights(self) -> NDArray[np.int32]:

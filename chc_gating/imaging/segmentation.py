@@ -18,18 +18,20 @@ from chc_gating.imaging.blocks import (
     unwatched,
 )
 from chc_gating.imaging.labels import LabelImage, write_labels
-from chc_gating.imaging.nuclei import label_block
-from chc_gating.imaging.nucleus_scale import NucleusScale
+from chc_gating.imaging.methods import NucleusMethod, PreparedMethod
 from chc_gating.imaging.slide import Slide
-from chc_gating.imaging.statistics import SlideStatistics, measure_statistics
+from chc_gating.imaging.statistics import ReadBox
+from chc_gating.imaging.terrain import GreyImage
 
-_Work = tuple[Box, Box, "np.ndarray[tuple[int, int], np.dtype[np.uint16]]"]
+_Work = tuple[Box, Box, GreyImage]
 
 
 def segment_slide(
     slide: Slide,
     dna_channel: int,
     *,
+    method: NucleusMethod,
+    nucleus_um: float,
     labels_path: Path,
     tile_px: int = 4096,
     threads: int = 1,
@@ -42,6 +44,10 @@ def segment_slide(
     slide : Slide
     dna_channel : int
         Index of the channel that shows nuclei.
+    method : NucleusMethod
+        How nuclei are found.
+    nucleus_um : float
+        Typical diameter of a nucleus.
     labels_path : Path
         labels.tif; see `imaging.labels`.
     tile_px : int
@@ -52,56 +58,68 @@ def segment_slide(
         Sees the blocks that are done.
     """
 
-    def read(box: Box) -> np.ndarray[tuple[int, int], np.dtype[np.uint16]]:
+    def read(box: Box) -> GreyImage:
         return slide.read_box(dna_channel, box)
 
-    scale = NucleusScale.from_pixel_size(slide.pixel_size_um)
-    statistics = measure_statistics(read, slide.shape, scale=scale)
+    prepared = method.prepare(read, slide.shape, diameter_px=nucleus_um / slide.pixel_size_um)
+    return label_plane(
+        read,
+        slide.shape,
+        method=prepared,
+        labels_path=labels_path,
+        tile_px=tile_px,
+        threads=threads,
+        watch=watch,
+    )
+
+
+def label_plane(
+    read: ReadBox,
+    shape: tuple[int, int],
+    *,
+    method: PreparedMethod,
+    labels_path: Path,
+    tile_px: int,
+    threads: int,
+    watch: Watch,
+) -> int:
+    """Write labels, block by block, from what ``read`` returns; return how many nuclei."""
     nuclei = 0
 
     def blocks() -> Iterator[LabelImage]:
         nonlocal nuclei
-        work = _read_work(slide, dna_channel, scale=scale, tile_px=tile_px)
-        run = _BlockLabeller(slide.shape[1], scale, statistics)
-        for block, labels in watch(
-            map_in_order(run, work, threads=threads), count_blocks(slide.shape)
-        ):
-            nuclei += _count_own_seeds(labels, block, width=slide.shape[1])
+        work = _read_work(read, shape, reach_px=method.reach_px, tile_px=tile_px)
+        run = _BlockLabeller(method)
+        labelled = watch(map_in_order(run, work, threads=threads), count_blocks(shape))
+        for block, labels in labelled:
+            nuclei += _count_own_seeds(labels, block, width=shape[1])
             yield labels
 
-    write_labels(labels_path, slide.shape, blocks())
+    write_labels(labels_path, shape, blocks())
     return nuclei
 
 
 class _BlockLabeller:
     """Labels one block: what the threads run."""
 
-    def __init__(self, width: int, scale: NucleusScale, statistics: SlideStatistics) -> None:
-        self._width = width
-        self._scale = scale
-        self._statistics = statistics
+    def __init__(self, method: PreparedMethod) -> None:
+        self._method = method
 
     def __call__(self, work: _Work) -> tuple[Box, LabelImage]:
-        block, outer, dna = work
-        seeds = label_block(
-            dna,
-            block,
-            outer=outer,
-            width=self._width,
-            scale=self._scale,
-            statistics=self._statistics,
-        )
-        return block, seeds + 1
+        block, outer, pixels = work
+        return block, self._method.label_block(pixels, block, outer=outer) + 1
 
 
-def _read_work(slide: Slide, channel: int, *, scale: NucleusScale, tile_px: int) -> Iterator[_Work]:
+def _read_work(
+    read: ReadBox, shape: tuple[int, int], *, reach_px: int, tile_px: int
+) -> Iterator[_Work]:
     """Yield each block with its halo and the halo's pixels, in raster order."""
-    for row in grid_rows(slide.shape):
+    for row in grid_rows(shape):
         for group in group_blocks(row, tile_px=tile_px):
-            whole = span_boxes(group).grow(scale.reach_px, slide.shape)
-            pixels = slide.read_box(channel, whole)
+            whole = span_boxes(group).grow(reach_px, shape)
+            pixels = read(whole)
             for block in group:
-                outer = block.grow(scale.reach_px, slide.shape)
+                outer = block.grow(reach_px, shape)
                 yield block, outer, pixels[outer.within(whole).slices]
 
 

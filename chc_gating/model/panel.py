@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from chc_gating.model.record import MarkerName, Record
+from chc_gating.model.segmentation import SegmentationChoice
 
 Modality = Literal["flow", "image"]
 Role = Literal[
@@ -66,6 +67,9 @@ class Panel(Record):
     channel_names: tuple[str, ...] | None = Field(
         default=None, description="Slides only: the channels in order, when the file names none."
     )
+    segmentation: SegmentationChoice | None = Field(
+        default=None, description="Slides only: how nuclei are found; see below."
+    )
     channels: Mapping[str, Channel] = Field(
         description="By $PnN, else $PnS, or the image's channel name; gates may use these only."
     )
@@ -76,6 +80,14 @@ class Panel(Record):
         if isinstance(data, dict) and not data.get("spillover"):
             default = "none" if data.get("modality") == "image" else "keyword"
             return {**data, "spillover": default}
+        return data
+
+    @model_validator(mode="before")
+    @classmethod
+    def _default_segmentation(cls, data: object) -> object:
+        if isinstance(data, dict) and data.get("segmentation") is None:
+            chosen = SegmentationChoice() if data.get("modality") == "image" else None
+            return {**data, "segmentation": chosen}
         return data
 
     @model_validator(mode="after")

@@ -11,11 +11,13 @@ from chc_gating.batch.layout import LABELS, SEGMENTATION
 from chc_gating.batch.panels import load_panel
 from chc_gating.errors import ConfigError, Fault, RawFileError
 from chc_gating.imaging.labels import write_labels
+from chc_gating.imaging.methods import choose_method
 from chc_gating.imaging.records import Parameters, Segmentation
 from chc_gating.imaging.segmentation import segment_slide
 from chc_gating.imaging.slide import Slide, open_slide
 from chc_gating.model.acquisition import InputFile, SlideFacts
 from chc_gating.model.panel import Panel
+from chc_gating.model.segmentation import SegmentationChoice
 from chc_gating.stages.progress import BlockProgress
 from chc_gating.storage.atomic import replacing_files
 from chc_gating.storage.provenance import describe_input, software_version
@@ -42,12 +44,19 @@ def segment(
     """
     the_panel = load_panel(panel)
     dna = find_dna_channel(the_panel, file=str(panel))
+    choice = the_panel.segmentation or SegmentationChoice()
+    method = choose_method(choice.method)
     origin = _Origin(
         inputs=(
             describe_input("raw", slide, fingerprint=fingerprint),
             describe_input("panel", panel),
         ),
-        parameters={"method": "watershed", "image": image, "pixel_size_um": pixel_size_um},
+        parameters={
+            **method.parameters,
+            "nucleus_um": choice.nucleus_um,
+            "image": image,
+            "pixel_size_um": pixel_size_um,
+        },
         image=image,
     )
     with replacing_files(output) as folder:
@@ -62,6 +71,8 @@ def segment(
                 nuclei = segment_slide(
                     opened,
                     opened.channels.index(dna),
+                    method=method,
+                    nucleus_um=choice.nucleus_um,
                     labels_path=folder / LABELS,
                     tile_px=tile_px,
                     threads=threads,

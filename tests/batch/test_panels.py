@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from chc_gating.batch.fingerprints import hash_panel
 from chc_gating.batch.panels import load_panel
 from chc_gating.errors import ConfigError, Fault
+from chc_gating.model.segmentation import DEFAULT_METHOD
 
 from .conftest import PANEL
 
@@ -84,4 +86,46 @@ def test_no_object_of_python_is_made_from_yaml(tmp_path: Path) -> None:
     path = tmp_path / "p.yaml"
     path.write_text("channels: !!python/object/apply:os.getcwd []\n")
     with pytest.raises(ConfigError, match="YAML syntax error"):
+        load_panel(path)
+
+
+SLIDE = "modality: image\nchannels:\n  DAPI: {role: dna}\n"
+
+
+def test_a_slide_says_how_nuclei_are_found_and_a_tube_does_not(tmp_path: Path) -> None:
+    path = tmp_path / "p.yaml"
+    path.write_text(SLIDE + "segmentation: {nucleus_um: 7}\n")
+    choice = load_panel(path).segmentation
+    assert choice is not None
+    assert (choice.method, choice.nucleus_um) == (DEFAULT_METHOD, 7)
+    path.write_text("channels:\n  A: {}\n")
+    assert load_panel(path).segmentation is None
+    path.write_text("channels:\n  A: {}\nsegmentation: {method: watershed}\n")
+    with pytest.raises(ConfigError, match="slides only"):
+        load_panel(path)
+
+
+def test_a_panel_without_segmentation_means_the_default_method(tmp_path: Path) -> None:
+    path = tmp_path / "p.yaml"
+    path.write_text(SLIDE)
+    unsaid = load_panel(path)
+    path.write_text(SLIDE + f"segmentation: {{method: {DEFAULT_METHOD}}}\n")
+    assert hash_panel(load_panel(path)) == hash_panel(unsaid)
+
+
+@pytest.mark.parametrize(
+    ("settings", "problem"),
+    [
+        ("{method: external, tool: cellpose}", "needs tool and weights"),
+        ("{weights: w.pt}", "weights is for method external"),
+        ("{method: otsu}", "not a value known"),
+        ("{nucleus_um: 0}", "must be at least 2"),
+    ],
+)
+def test_settings_of_segmentation_that_do_not_fit_are_refused(
+    settings: str, problem: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "p.yaml"
+    path.write_text(SLIDE + f"segmentation: {settings}\n")
+    with pytest.raises(ConfigError, match=problem):
         load_panel(path)

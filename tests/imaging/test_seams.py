@@ -10,15 +10,16 @@ from image_scenes import draw_discs, scatter_nuclei, write_panel, write_tiff
 
 from chc_gating.imaging.blocks import BLOCK_PX, Box, grid_blocks
 from chc_gating.imaging.labels import Labels, choose_label_type
-from chc_gating.imaging.nuclei import label_block
-from chc_gating.imaging.nucleus_scale import NucleusScale
+from chc_gating.imaging.methods import choose_method
 from chc_gating.imaging.rings import grow_cells
 from chc_gating.imaging.slide import open_slide
-from chc_gating.imaging.statistics import measure_statistics
+from chc_gating.model.segmentation import Method
 from chc_gating.stages.measure import measure
 from chc_gating.stages.segment import segment
 from chc_gating.storage.tables import read_table
 
+METHODS: tuple[Method, ...] = ("watershed",)
+"""Those that look at the DNA channel."""
 FILES = ("labels.tif", "segmentation.json", "measurements.parquet", "measurement.json")
 
 
@@ -43,22 +44,15 @@ def test_tile_size_and_threads_change_no_byte(tmp_path: Path) -> None:
     assert run(slide, tmp_path, tile_px=2048, threads=2) == expected
 
 
-def test_blocks_label_a_slide_as_one_block_would() -> None:
+@pytest.mark.parametrize("method", METHODS)
+def test_blocks_label_a_slide_as_one_block_would(method: Method) -> None:
     shape = (1200, 1150)
     dna, _ = scatter_nuclei(shape, diameter=18, share=0.5, touching=0.7, seed=4)
-    scale = NucleusScale(18.0)
-    statistics = measure_statistics(lambda box: dna[box.slices], shape, scale=scale)
+    prepared = choose_method(method).prepare(lambda box: dna[box.slices], shape, diameter_px=18.0)
 
     def label(block: Box) -> np.ndarray:
-        outer = block.grow(scale.reach_px, shape)
-        return label_block(
-            dna[outer.slices],
-            block,
-            outer=outer,
-            width=shape[1],
-            scale=scale,
-            statistics=statistics,
-        )
+        outer = block.grow(prepared.reach_px, shape)
+        return prepared.label_block(dna[outer.slices], block, outer=outer)
 
     whole = label(Box(0, shape[0], 0, shape[1]))
     assert np.unique(whole).size > 500
