@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from chc_gating.imaging.blocks import Box
 from chc_gating.imaging.sums import BlockCells, BlockPixels
-from chc_gating.kernels.measure import find_background
+from chc_gating.kernels.background import find_backgrounds
 
 SQUARE_PX = 256
 """Side of a square: some tens of cells wide, so that it holds background on most slides, and
@@ -53,16 +53,10 @@ def measure_background(pixels: BlockPixels, cells: BlockCells) -> NDArray[np.flo
     The median of the pixels that belong to no cell; where they are fewer than 1 % of the square,
     the level that 1 % of its pixels do not exceed.
     """
-    core = pixels.block.within(pixels.outer)
-    rows = range(core.y0, core.y1, SQUARE_PX)
-    columns = range(core.x0, core.x1, SQUARE_PX)
-    levels = np.empty((len(rows), len(columns), pixels.stack.shape[0]))
-    for i, y in enumerate(rows):
-        for j, x in enumerate(columns):
-            box = (y, min(y + SQUARE_PX, core.y1), x, min(x + SQUARE_PX, core.x1))
-            fewest = max(int(_FEWEST_SHARE * (box[1] - box[0]) * (box[3] - box[2])), 1)
-            for c, image in enumerate(pixels.stack):
-                levels[i, j, c] = find_background(cells.cells, image, box, fewest, _LOW_SHARE)
+    core = pixels.block.within(pixels.outer).edges
+    levels: NDArray[np.float64] = find_backgrounds(
+        cells.cells, pixels.stack, core, SQUARE_PX, _FEWEST_SHARE, _LOW_SHARE
+    )
     return levels
 
 

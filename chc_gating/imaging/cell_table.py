@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from chc_gating.imaging.slide import Slide
 from chc_gating.imaging.sums import CellSums
 from chc_gating.kernels import measure
 from chc_gating.model.flags import event_flag_bit
@@ -17,7 +19,7 @@ from chc_gating.storage.atomic import replacing
 if TYPE_CHECKING:
     import pyarrow
 
-COMPARTMENTS = ("nucleus", "ring")
+COMPARTMENTS = ("nucleus", "ring", "cell")
 CAML_DIAMETER_UM = 25.0
 """Cells larger than this are flagged as macrophage-like, never dropped."""
 
@@ -37,32 +39,60 @@ _SHAPE_COLUMNS = (
     ("moment_yy_px2", "float64"),
     ("moment_xx_px2", "float64"),
     ("moment_xy_px2", "float64"),
+    ("eccentricity", "float64"),
+    ("solidity", "float64"),
+    ("focus", "float64"),
+    ("nearest_nucleus_um", "float64"),
+    ("touching_cells", "int32"),
+    ("nuclei_in_contact", "int32"),
     ("flags", "uint32"),
 )
+
+_GREY_COLUMNS = (
+    ("mean", "float64"),
+    ("median", "float64"),
+    ("q90", "float64"),
+    ("sd", "float32"),
+    ("min", "int32"),
+    ("max", "int32"),
+    ("saturated_px", "int32"),
+    ("saturated_fraction", "float32"),
+    ("positive_fraction", "float32"),
+)
+
+
+@dataclass(frozen=True)
+class CellRows:
+    """Complete cells, and what lies around them.
+
+    background : (k, m) grey levels at their centroids
+    nearest_px : (k,) distance to the nearest other nucleus, NaN where none is near
+    """
+
+    sums: CellSums
+    background: NDArray[np.float64]
+    nearest_px: NDArray[np.float64]
 
 
 def table_schema(channels: Sequence[str]) -> pyarrow.Schema:
     """Return the columns of measurements.parquet and their types.
 
-    Of the nucleus: centroid, area, box ([y0, y1) x [x0, x1)) and second central moments per
-    pixel. Of the cell: area and flags. Per channel NAME and compartment (nucleus, ring): sum,
-    sum_squares, min, max, saturated_px and mean in grey levels as stored; cell_mean:NAME and
-    cell_saturated_px:NAME of nucleus and ring together; background:NAME at the centroid, not
-    subtracted from the others. Empty where a compartment has no pixels.
+    config/README.md says what each of them is. Per channel NAME and compartment (nucleus, ring,
+    cell): what `_GREY_COLUMNS` lists, in grey levels as stored, and sum of nucleus and ring;
+    background:NAME at the centroid, which is subtracted from none of them.
     """
     import pyarrow as pa
 
-    fields = [pa.field(name, pa.type_for_alias(kind)) for name, kind in _SHAPE_COLUMNS]
+    def make(name: str, kind: str) -> pyarrow.Field:
+        return pa.field(name, pa.type_for_alias(kind))
+
+    fields = [make(name, kind) for name, kind in _SHAPE_COLUMNS]
     for name in channels:
         for part in COMPARTMENTS:
-            fields += [
-                pa.field(f"{part}_{what}:{name}", pa.int64())
-                for what in ("sum", "sum_squares", "min", "max", "saturated_px")
-            ]
-            fields.append(pa.field(f"{part}_mean:{name}", pa.float64()))
-        fields.append(pa.field(f"cell_mean:{name}", pa.float64()))
-        fields.append(pa.field(f"cell_saturated_px:{name}", pa.int64()))
-        fields.append(pa.field(f"background:{name}", pa.float64()))
+            fields += [make(f"{part}_{what}:{name}", kind) for what, kind in _GREY_COLUMNS]
+            if part != "cell":
+                fields.append(make(f"{part}_sum:{name}", "int64"))
+        fields.append(make(f"background:{name}", "float64"))
     return pa.schema(fields)
 
 
@@ -71,39 +101,36 @@ def find_centroids(sums: CellSums, *, width: int) -> NDArray[np.float64]:
 
     Pixel centres have whole coordinates, as in scikit-image.
     """
-    nucleus = sums.shape[:, 0]
+    nucleus = sums.shape
     seeds = np.stack(np.divmod(sums.ids, width), axis=1)
     offsets = nucleus[:, [measure.SUM_Y, measure.SUM_X]] / nucleus[:, [measure.AREA]]
     centroids: NDArray[np.float64] = seeds + offsets
     return centroids
 
 
-def build_rows(
-    sums: CellSums,
-    background: NDArray[np.float64],
-    *,
-    channels: Sequence[str],
-    width: int,
-    pixel_size_um: float,
-) -> pyarrow.Table:
-    """Return the rows of complete cells, with the background (k, m) at their centroids."""
+def build_rows(rows: CellRows, *, channels: Sequence[str], slide: Slide) -> pyarrow.Table:
+    """Return the rows of complete cells."""
     import pyarrow as pa
 
-    columns = _shape_columns(sums, width=width, pixel_size_um=pixel_size_um)
-    areas = sums.shape[:, :, measure.AREA]
+    columns = _shape_columns(rows, width=slide.shape[1], pixel_size_um=slide.pixel_size_um)
+    nucleus, ring = rows.sums.shape[:, measure.AREA], rows.sums.shape[:, measure.RING_AREA]
     for c, name in enumerate(channels):
-        for part, word in enumerate(COMPARTMENTS):
-            columns.update(_grey_columns(sums.grey[:, part, c], areas[:, part], word, name))
-        totals = sums.grey[:, :, c].sum(axis=1)
-        columns[f"cell_mean:{name}"] = totals[:, measure.SUM] / areas.sum(axis=1)
-        columns[f"cell_saturated_px:{name}"] = totals[:, measure.SATURATED]
-        columns[f"background:{name}"] = background[:, c]
+        inner, outer = rows.sums.grey[:, 0, c], rows.sums.grey[:, 1, c]
+        both = _add_levels(inner, outer)
+        for part, (sums, area) in enumerate(
+            ((inner, nucleus), (outer, ring), (both, nucleus + ring))
+        ):
+            found = _grey_columns(sums, area, rows.sums.quantiles[:, part, c])
+            columns.update(
+                {f"{COMPARTMENTS[part]}_{what}:{name}": values for what, values in found.items()}
+            )
+        columns[f"background:{name}"] = rows.background[:, c]
     schema = table_schema(channels)
+    absent = {part: area == 0 for part, area in (("nucleus", nucleus), ("ring", ring))}
     arrays = [
-        pa.array(columns[field.name], type=field.type, from_pandas=True)
-        if isinstance(columns[field.name], np.ndarray)
-        else columns[field.name]
+        pa.array(columns[field.name], type=field.type, from_pandas=True, mask=mask)
         for field in schema
+        for mask in [_find_mask(field.name, absent)]
     ]
     return pa.Table.from_arrays(arrays, schema=schema)
 
@@ -132,14 +159,15 @@ def write_rows(path: Path, tables: Iterable[pyarrow.Table], *, channels: Sequenc
 
 
 def _shape_columns(
-    sums: CellSums, *, width: int, pixel_size_um: float
+    rows: CellRows, *, width: int, pixel_size_um: float
 ) -> dict[str, NDArray[np.generic]]:
-    nucleus = sums.shape[:, 0]
-    area = nucleus[:, measure.AREA]
-    cell_area = sums.shape[:, :, measure.AREA].sum(axis=1)
+    sums, shape = rows.sums, rows.sums.shape
+    area = shape[:, measure.AREA]
+    cell_area = area + shape[:, measure.RING_AREA]
+    cell_area_um2 = cell_area.astype(np.float64) * pixel_size_um**2
     seed_y, seed_x = np.divmod(sums.ids, width)
     centroids = find_centroids(sums, width=width)
-    mean_y, mean_x = nucleus[:, measure.SUM_Y] / area, nucleus[:, measure.SUM_X] / area
+    moments = _central_moments(shape)
     return {
         "id": sums.ids,
         "centroid_y_px": centroids[:, 0],
@@ -147,23 +175,62 @@ def _shape_columns(
         "area_px": area,
         "area_um2": area * pixel_size_um**2,
         "cell_area_px": cell_area,
-        "box_y0_px": seed_y + nucleus[:, measure.TOP],
-        "box_y1_px": seed_y + nucleus[:, measure.BOTTOM] + 1,
-        "box_x0_px": seed_x + nucleus[:, measure.LEFT],
-        "box_x1_px": seed_x + nucleus[:, measure.RIGHT] + 1,
-        "moment_yy_px2": nucleus[:, measure.SUM_YY] / area - mean_y**2,
-        "moment_xx_px2": nucleus[:, measure.SUM_XX] / area - mean_x**2,
-        "moment_xy_px2": nucleus[:, measure.SUM_XY] / area - mean_y * mean_x,
-        "flags": _find_flags(sums.touches, cell_area * pixel_size_um**2),
+        "box_y0_px": seed_y + shape[:, measure.TOP],
+        "box_y1_px": seed_y + shape[:, measure.BOTTOM] + 1,
+        "box_x0_px": seed_x + shape[:, measure.LEFT],
+        "box_x1_px": seed_x + shape[:, measure.RIGHT] + 1,
+        "moment_yy_px2": moments[0],
+        "moment_xx_px2": moments[1],
+        "moment_xy_px2": moments[2],
+        "eccentricity": _eccentricity(*moments),
+        "solidity": area / shape[:, measure.HULL_AREA],
+        "focus": _variance(area, shape[:, measure.LAPLACIAN], shape[:, measure.LAPLACIAN_SQUARES]),
+        "nearest_nucleus_um": rows.nearest_px * pixel_size_um,
+        "touching_cells": sums.contacts[:, 0],
+        "nuclei_in_contact": 1 + sums.contacts[:, 1],
+        "flags": _find_flags(sums, cell_area_um2),
     }
 
 
-def _find_flags(
-    touches: NDArray[np.bool_], cell_area_um2: NDArray[np.float64]
-) -> NDArray[np.uint32]:
+def _central_moments(shape: NDArray[np.int64]) -> tuple[NDArray[np.float64], ...]:
+    """Return the second central moments per pixel of the nuclei: yy, xx and xy."""
+    area = shape[:, measure.AREA]
+    mean_y, mean_x = shape[:, measure.SUM_Y] / area, shape[:, measure.SUM_X] / area
+    return (
+        shape[:, measure.SUM_YY] / area - mean_y**2,
+        shape[:, measure.SUM_XX] / area - mean_x**2,
+        shape[:, measure.SUM_XY] / area - mean_y * mean_x,
+    )
+
+
+def _eccentricity(
+    yy: NDArray[np.float64], xx: NDArray[np.float64], xy: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return that of the ellipse of equal moments: 0 a disc (or one pixel), 1 a line."""
+    middle = (yy + xx) / 2
+    root = np.hypot((yy - xx) / 2, xy)
+    longest = middle + root
+    with np.errstate(invalid="ignore"):
+        share = np.where(longest > 0, np.clip((middle - root) / longest, 0, 1), 1)
+    result: NDArray[np.float64] = np.sqrt(1 - share)
+    return result
+
+
+def _variance(
+    n: NDArray[np.int64], total: NDArray[np.int64], squares: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Return squares / n - (total / n)**2, in whole numbers where they fit; NaN for n = 0."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        exact = (n * squares - total * total) / (n * n)
+        rounded = np.maximum(squares / n - (total / n) ** 2, 0)
+    result: NDArray[np.float64] = np.where(n * squares.astype(np.float64) < 2.0**62, exact, rounded)
+    return result
+
+
+def _find_flags(sums: CellSums, cell_area_um2: NDArray[np.float64]) -> NDArray[np.uint32]:
     marks = {
-        "touches_image_edge": touches[:, measure.TOUCHES_EDGE],
-        "touches_neighbour": touches[:, measure.TOUCHES_NEIGHBOUR],
+        "touches_image_edge": sums.shape[:, measure.ON_EDGE] > 0,
+        "touches_neighbour": sums.contacts[:, 0] > 0,
         "caml_like": 2 * np.sqrt(cell_area_um2 / np.pi) > CAML_DIAMETER_UM,
     }
     flags = np.zeros(cell_area_um2.shape, np.uint32)
@@ -172,22 +239,34 @@ def _find_flags(
     return flags
 
 
-def _grey_columns(
-    sums: NDArray[np.int64], area: NDArray[np.int64], part: str, name: str
-) -> dict[str, NDArray[np.generic] | pyarrow.Array]:
-    """Return the columns of one channel in one compartment; no pixels: minimum, maximum, mean
-    are empty.
-    """
-    import pyarrow as pa
+def _add_levels(inner: NDArray[np.int64], outer: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the grey sums of nucleus and ring together; no pixels stand as the extremes do."""
+    both = inner + outer
+    both[:, measure.MINIMUM] = np.minimum(inner[:, measure.MINIMUM], outer[:, measure.MINIMUM])
+    both[:, measure.MAXIMUM] = np.maximum(inner[:, measure.MAXIMUM], outer[:, measure.MAXIMUM])
+    return both
 
-    absent = area == 0
+
+def _grey_columns(
+    sums: NDArray[np.int64], area: NDArray[np.int64], quantiles: NDArray[np.float64]
+) -> dict[str, NDArray[np.generic]]:
+    """Return the columns of one channel in one compartment; no pixels: shares are NaN."""
     with np.errstate(invalid="ignore"):
-        mean = sums[:, measure.SUM] / area
-    return {
-        f"{part}_sum:{name}": sums[:, measure.SUM],
-        f"{part}_sum_squares:{name}": sums[:, measure.SUM_SQUARES],
-        f"{part}_min:{name}": pa.array(sums[:, measure.MINIMUM], mask=absent),
-        f"{part}_max:{name}": pa.array(sums[:, measure.MAXIMUM], mask=absent),
-        f"{part}_saturated_px:{name}": sums[:, measure.SATURATED],
-        f"{part}_mean:{name}": mean,
-    }
+        return {
+            "mean": sums[:, measure.SUM] / area,
+            "median": quantiles[:, measure.MEDIAN],
+            "q90": quantiles[:, measure.Q90],
+            "sd": np.sqrt(_variance(area, sums[:, measure.SUM], sums[:, measure.SUM_SQUARES])),
+            "min": sums[:, measure.MINIMUM],
+            "max": sums[:, measure.MAXIMUM],
+            "saturated_px": sums[:, measure.SATURATED],
+            "saturated_fraction": sums[:, measure.SATURATED] / area,
+            "positive_fraction": sums[:, measure.POSITIVE] / area,
+            "sum": sums[:, measure.SUM],
+        }
+
+
+def _find_mask(column: str, absent: dict[str, NDArray[np.bool_]]) -> NDArray[np.bool_] | None:
+    """Return where a minimum or maximum is of no pixels."""
+    part, _, rest = column.partition("_")
+    return absent.get(part) if rest.startswith(("min:", "max:")) else None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from chc_gating.errors import ChcError, ConfigError, Fault
+from chc_gating.errors import ChcError
 from chc_gating.model.events import EventStream, FloatArray
 from chc_gating.model.panel import Channel, Panel
 
@@ -40,20 +40,18 @@ class CellStream:
 def cell_stream(measurements_path: Path, panel: Panel) -> CellStream:
     """Return the cells of measurements.parquet as events with the panel's channels.
 
-    A channel's value is the mean over its compartment (``measure``) of the panel, less the
-    background at the cell's centroid. Events come in the order of the file: ascending id.
+    A channel's value is the panel's ``statistic`` of the grey levels of its compartment
+    (``measure``), less the background at the cell's centroid. Events come in the order of the
+    file: ascending id.
 
     Raises
     ------
-    ConfigError
-        The panel asks for a statistic that is not measured.
     ChcError
         The file is missing, or lacks a channel of the panel.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    _check_statistics(panel)
     names = tuple(panel.channels)
     try:
         file = pq.ParquetFile(measurements_path)
@@ -100,7 +98,7 @@ class _ValueBatches:
 
         wanted = []
         for name, channel in self._channels.items():
-            wanted += [_mean_column(name, channel), f"background:{name}"]
+            wanted += [_value_column(name, channel), f"background:{name}"]
         with pq.ParquetFile(self._path) as file:
             for batch in file.iter_batches(batch_size=size, columns=wanted):
                 yield self._subtract(batch)
@@ -108,41 +106,29 @@ class _ValueBatches:
     def _subtract(self, batch: pyarrow.RecordBatch) -> FloatArray:
         values = np.empty((batch.num_rows, len(self._channels)))
         for column, (name, channel) in enumerate(self._channels.items()):
-            mean = batch[_mean_column(name, channel)].to_numpy(zero_copy_only=False)
+            value = batch[_value_column(name, channel)].to_numpy(zero_copy_only=False)
             background = batch[f"background:{name}"].to_numpy(zero_copy_only=False)
-            values[:, column] = mean - background
+            values[:, column] = value - background
         return values
 
 
-def _mean_column(name: str, channel: Channel) -> str:
-    return f"{channel.measure}_mean:{name}"
+def _value_column(name: str, channel: Channel) -> str:
+    return f"{channel.measure}_{channel.statistic}:{name}"
 
 
 def _saturated_column(name: str, channel: Channel) -> str:
     return f"{channel.measure}_saturated_px:{name}"
 
 
-def _check_statistics(panel: Panel) -> None:
-    faults = [
-        Fault(
-            file=f"panel {panel.name}",
-            column=f"channels.{name}.statistic",
-            value=channel.statistic,
-            problem="this statistic is not measured yet",
-            remedy="write statistic: mean",
-        )
-        for name, channel in panel.channels.items()
-        if channel.statistic != "mean"
-    ]
-    if faults:
-        raise ConfigError(faults)
-
-
 def _check_columns(file: pyarrow.parquet.ParquetFile, panel: Panel, *, path: Path) -> None:
     present = set(file.schema_arrow.names)
-    missing = [name for name in panel.channels if f"background:{name}" not in present]
+    missing = [
+        name
+        for name, channel in panel.channels.items()
+        if not {f"background:{name}", _value_column(name, channel)} <= present
+    ]
     if missing:
         raise ChcError(
-            f"{path}: lacks channels {', '.join(missing)} of panel {panel.name}; "
-            "run chc measure with this panel"
+            f"{path}: lacks channels {', '.join(missing)} of panel {panel.name}, or their "
+            "statistic; run chc measure with this panel"
         )

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,14 +22,54 @@ from chc_gating.imaging.blocks import (
     span_boxes,
     unwatched,
 )
-from chc_gating.imaging.cell_table import build_rows, find_centroids, write_rows
+from chc_gating.imaging.cell_table import CellRows, build_rows, find_centroids, write_rows
 from chc_gating.imaging.labels import Labels
+from chc_gating.imaging.levels import ChannelLevel, measure_levels
+from chc_gating.imaging.pieces import Pieces, join_pieces, measure_block
 from chc_gating.imaging.slide import Slide
-from chc_gating.imaging.sums import BlockPixels, CellSums, add_sums, index_cells, sum_block
-from chc_gating.kernels import measure
+from chc_gating.imaging.sums import (
+    BlockCells,
+    BlockPixels,
+    CellSums,
+    MeasureRule,
+    index_cells,
+    join_cells,
+)
+from chc_gating.kernels import measure, pixels_runs
+from chc_gating.kernels.nearest import find_nearest
 
 RING_UM = 2.5
 """Width of the ring around a nucleus that stands for the cytoplasm."""
+
+NEAREST_UM = 50.0
+"""Nuclei farther apart are no neighbours; some five leukocytes."""
+
+_NEAREST_PX = 512
+"""The reach in pixels at most: half a block, so that one row of blocks holds all neighbours."""
+
+
+@dataclass(frozen=True)
+class PositiveRule:
+    """A pixel is positive above ``times`` (background + ``sd`` SD) of its channel."""
+
+    sd: float = 3.0
+    times: float = 1.0
+
+
+@dataclass(frozen=True)
+class MeasuredCells:
+    """What was measured beside the table.
+
+    levels, thresholds : of each measured channel, in their order; a pixel is positive above
+    saturation : grey level from which a pixel is saturated
+    repairs : what was not taken as the file has it, in words
+    """
+
+    cells: int
+    levels: tuple[ChannelLevel, ...]
+    thresholds: tuple[float, ...]
+    saturation: int
+    repairs: tuple[str, ...]
 
 
 def measure_cells(
@@ -38,12 +78,14 @@ def measure_cells(
     *,
     channels: Sequence[str],
     output: Path,
+    dna: str | None = None,
+    positive: Mapping[str, PositiveRule] | None = None,
     ring_um: float = RING_UM,
     tile_px: int = 4096,
     threads: int = 1,
     watch: Watch = unwatched,
-) -> int:
-    """Write one row per cell of a slide and return how many cells there are.
+) -> MeasuredCells:
+    """Write one row per cell of a slide and return what holds for all of them.
 
     Parameters
     ----------
@@ -53,6 +95,10 @@ def measure_cells(
         Names of the slide's channels to measure.
     output : Path
         measurements.parquet; its columns are those of `cell_table.table_schema`.
+    dna : str, optional
+        The one of ``channels`` whose sharpness is measured; none: focus is empty.
+    positive : mapping of channel to PositiveRule, optional
+        Which pixels are positive; 3 SD above the background where nothing is said.
     ring_um : float
         Width of the ring; 0 or less than a pixel: no ring.
     tile_px : int
@@ -72,23 +118,57 @@ def measure_cells(
             f"labels of {labels.shape[0]} x {labels.shape[1]} px do not fit {slide.path} of "
             f"{slide.shape[0]} x {slide.shape[1]} px; run chc segment on this slide"
         )
-    job = _Job(slide, labels, tuple(slide.channels.index(name) for name in channels), ring_um)
-    sums = _stream_cells(job, tile_px=tile_px, threads=threads, watch=watch)
-    rows = (
-        build_rows(
-            cells,
-            background,
-            channels=channels,
-            width=slide.shape[1],
-            pixel_size_um=slide.pixel_size_um,
-        )
-        for cells, background in sums
+    source = _Source(slide, labels, tuple(slide.channels.index(name) for name in channels), ring_um)
+    found = measure_levels(
+        source.read_cells, slide.shape, channels=len(channels), maximum=slide.maximum
     )
-    return write_rows(output, rows, channels=channels)
+    rules = positive or {}
+    thresholds = tuple(
+        level.find_threshold(sd=rule.sd, times=rule.times)
+        for name, level in zip(channels, found.channels, strict=True)
+        for rule in [rules.get(name, PositiveRule())]
+    )
+    rule = MeasureRule(
+        slide_shape=slide.shape,
+        saturation=slide.maximum,
+        thresholds=np.floor(thresholds).astype(np.int64),
+        dna=None if dna is None else list(channels).index(dna),
+    )
+
+    def write(job: _Job) -> int:
+        rows = _stream_cells(job, tile_px=tile_px, threads=threads, watch=watch)
+        tables = (build_rows(part, channels=channels, slide=slide) for part in rows)
+        return write_rows(output, tables, channels=channels)
+
+    repairs: tuple[str, ...] = ()
+    if found.plateau is None:
+        cells = write(_Job(source, rule))
+    else:
+        try:
+            rule = replace(rule, saturation=found.plateau)
+            cells = write(_Job(source, rule, highest=found.plateau))
+            repairs = (_describe_plateau(found.plateau),)
+        except _BeyondPlateauError:
+            rule = replace(rule, saturation=slide.maximum)
+            cells = write(_Job(source, rule))
+    return MeasuredCells(cells, found.channels, thresholds, rule.saturation, repairs)
+
+
+def _describe_plateau(level: int) -> str:
+    return (
+        f"pixels pile up at grey level {level}, above which there is none: it is taken as the "
+        f"saturation of a camera of {level.bit_length()} bits, which the file does not state"
+    )
+
+
+class _BeyondPlateauError(Exception):
+    """A pixel is above the level that a sample of the slide took for the camera's maximum."""
 
 
 @dataclass(frozen=True)
-class _Job:
+class _Source:
+    """Where pixels and labels are read."""
+
     slide: Slide
     labels: Labels
     channels: tuple[int, ...]
@@ -103,72 +183,152 @@ class _Job:
         """Ring pixels of the block, and of the pixels beside it, look this far for a nucleus."""
         return math.floor(self.ring_px) + 1
 
-    def __call__(self, pixels: BlockPixels) -> tuple[Box, CellSums, NDArray[np.float64]]:
-        """Measure one block: what the threads run."""
-        cells = index_cells(pixels.labels, ring_px=self.ring_px)
-        sums = sum_block(pixels, cells, slide_shape=self.slide.shape, saturation=self.slide.maximum)
-        return pixels.block, sums, measure_background(pixels, cells)
+    def read_boxes(self, boxes: list[Box]) -> Iterator[BlockPixels]:
+        """Yield the labels and grey levels of boxes of a row, each with its margin."""
+        shape = self.slide.shape
+        whole = span_boxes(boxes).grow(self.margin_px, shape)
+        stack = np.empty((len(self.channels), whole.height, whole.width), np.uint16)
+        for plane, channel in zip(stack, self.channels, strict=True):
+            plane[:] = self.slide.read_box(channel, whole)
+        for box in boxes:
+            outer = box.grow(self.margin_px, shape)
+            rows, columns = outer.within(whole).slices
+            # Contiguous, so that the kernels are compiled for one memory layout only.
+            pixels = np.ascontiguousarray(stack[:, rows, columns])
+            yield BlockPixels(self.labels.read(outer), pixels, box, outer)
+
+    def read_cells(self, box: Box) -> tuple[BlockPixels, BlockCells]:
+        """Return the pixels of a box, and the cells in it."""
+        (pixels,) = self.read_boxes([box])
+        return pixels, index_cells(pixels.labels, ring_px=self.ring_px)
 
 
-def _stream_cells(
-    job: _Job, *, tile_px: int, threads: int, watch: Watch
-) -> Iterator[tuple[CellSums, NDArray[np.float64]]]:
-    """Yield complete cells in ascending order of id, with the background at their centroids.
+@dataclass(frozen=True)
+class _Block:
+    """What one block gives: its whole cells, the pixels of the others, and levels of squares."""
+
+    block: Box
+    cells: CellSums
+    pieces: Pieces
+    background: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What the threads run: pixels of a block to all that is measured there.
+
+    ``highest`` is the level that no pixel may exceed, None: any.
+    """
+
+    source: _Source
+    rule: MeasureRule
+    highest: int | None = None
+
+    def __call__(self, pixels: BlockPixels) -> _Block:
+        """Measure one block."""
+        if self.highest is not None and pixels.stack.max() > self.highest:
+            raise _BeyondPlateauError
+        cells = index_cells(pixels.labels, ring_px=self.source.ring_px)
+        sums, pieces = measure_block(pixels, cells, rule=self.rule)
+        return _Block(pixels.block, sums, pieces, measure_background(pixels, cells))
+
+
+def _stream_cells(job: _Job, *, tile_px: int, threads: int, watch: Watch) -> Iterator[CellRows]:
+    """Yield complete cells in ascending order of id, with what lies around them.
 
     A cell is held back while a block that is still to come may add to it or to the background
     around it, or a cell of a lower id is held back.
     """
-    grid = BackgroundGrid(job.slide.shape, len(job.channels))
+    slide = job.source.slide
+    grid = BackgroundGrid(slide.shape, len(job.source.channels))
     measured = map_in_order(job, _read_work(job, tile_px=tile_px), threads=threads)
-    blocks = watch(measured, count_blocks(job.slide.shape))
-    held: list[CellSums] = []
-    last_id = -1
-    for row in grid_rows(job.slide.shape):
+    blocks = watch(measured, count_blocks(slide.shape))
+    held = _Held(slide)
+    for row in grid_rows(slide.shape):
         for _ in row:
-            block, sums, levels = next(blocks)
-            grid.fill(block, levels)
-            held.append(sums)
-        cells = add_sums(held)
-        ready = _find_complete(cells, row[0], shape=job.slide.shape)
-        complete = cells.select(ready)
-        held = [cells.select(~ready)]
-        if complete.ids.size == 0:
-            continue
-        if complete.ids[0] <= last_id or (complete.shape[:, 0, measure.AREA] == 0).any():
-            raise RawFileError(f"{job.slide.path}: a label lies in pieces; run chc segment again")
-        last_id = int(complete.ids[-1])
-        centroids = find_centroids(complete, width=job.slide.shape[1])
-        yield complete, grid.interpolate(centroids[:, 0], centroids[:, 1])
+            done = next(blocks)
+            grid.fill(done.block, done.background)
+            held.add(done)
+        cells, nearest_px = held.take_complete(row[0], rule=job.rule)
+        if cells.ids.size:
+            centroids = find_centroids(cells, width=slide.shape[1])
+            background = grid.interpolate(centroids[:, 0], centroids[:, 1])
+            yield CellRows(cells, background, nearest_px)
 
 
 def _read_work(job: _Job, *, tile_px: int) -> Iterator[BlockPixels]:
     """Yield the labels and grey levels of each block with its margin, in raster order."""
-    shape = job.slide.shape
-    for row in grid_rows(shape):
+    for row in grid_rows(job.source.slide.shape):
         for group in group_blocks(row, tile_px=tile_px):
-            whole = span_boxes(group).grow(job.margin_px, shape)
-            labels = job.labels.read(whole)
-            stack = np.empty((len(job.channels), whole.height, whole.width), np.uint16)
-            for plane, channel in zip(stack, job.channels, strict=True):
-                plane[:] = job.slide.read_box(channel, whole)
-            for block in group:
-                outer = block.grow(job.margin_px, shape)
-                rows, columns = outer.within(whole).slices
-                # Contiguous, so that the kernels are compiled for one memory layout only.
-                pixels = np.ascontiguousarray(stack[:, rows, columns])
-                yield BlockPixels(labels[rows, columns], pixels, block, outer)
+            yield from job.source.read_boxes(group)
 
 
-def _find_complete(cells: CellSums, row: Box, *, shape: tuple[int, int]) -> NDArray[np.bool_]:
-    """Return which cells nothing below ``row`` can change, and no lower id waits for.
+@dataclass
+class _Held:
+    """Cells and pieces of cells that wait for the next row of blocks."""
 
-    A nucleus that ends above this row has its ring and its background square within it.
-    """
-    height, width = shape
-    if row.y1 == height:
-        return np.ones(cells.ids.shape, np.bool_)
-    bottom = cells.ids // width + cells.shape[:, 0, measure.BOTTOM]
-    complete = (cells.shape[:, 0, measure.AREA] > 0) & (bottom < row.y0)
-    first_waiting = cells.ids[~complete].min(initial=height * width)
-    result: NDArray[np.bool_] = complete & (cells.ids < first_waiting)
-    return result
+    slide: Slide
+    whole: list[CellSums] = field(default_factory=list)
+    pieces: list[Pieces] = field(default_factory=list)
+    last_id: int = -1
+    gone: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 2)))
+    """Centroids of cells that were given out and may be neighbours of those to come."""
+
+    def add(self, done: _Block) -> None:
+        """Hold what a block of the current row gives."""
+        self.whole.append(done.cells)
+        self.pieces.append(done.pieces)
+
+    def take_complete(self, row: Box, *, rule: MeasureRule) -> tuple[CellSums, NDArray[np.float64]]:
+        """Return the cells that nothing to come can change, and the distance to the nearest.
+
+        Raises RawFileError where a label is not connected, so that its parts came at two times.
+        """
+        cells, pieces = join_pieces(self.pieces, rule=rule)
+        self.pieces = [pieces]
+        cells = join_cells([*self.whole, cells])
+        lowest = int(cells.ids.min(initial=self.last_id + 1))
+        if (
+            lowest <= self.last_id
+            or (cells.ids[1:] == cells.ids[:-1]).any()
+            or np.isin(pieces.ids, cells.ids).any()
+            or (cells.shape[:, measure.AREA] == 0).any()
+        ):
+            raise RawFileError(f"{self.slide.path}: a label lies in pieces; run chc segment again")
+        ready = self._find_ready(cells, pieces, row)
+        complete = cells.select(ready)
+        self.whole = [cells.select(~ready)]
+        self.last_id = int(complete.ids.max(initial=self.last_id))
+        return complete, self._find_nearest(complete)
+
+    def _find_ready(self, cells: CellSums, pieces: Pieces, row: Box) -> NDArray[np.bool_]:
+        """Return which cells nothing below ``row`` can change, and no lower id waits for.
+
+        A nucleus that ends above this row has its ring, its background squares and its
+        neighbours within it.
+        """
+        height, width = self.slide.shape
+        if row.y1 == height:
+            return np.ones(cells.ids.shape, np.bool_)
+        ready = cells.ids // width + cells.shape[:, measure.BOTTOM] < row.y0
+        first_waiting = min(
+            cells.ids[~ready].min(initial=height * width), pieces.ids.min(initial=height * width)
+        )
+        result: NDArray[np.bool_] = ready & (cells.ids < first_waiting)
+        return result
+
+    def _find_nearest(self, complete: CellSums) -> NDArray[np.float64]:
+        """Return the distance of each complete cell to the nearest other one, (k,) in pixels."""
+        width = self.slide.shape[1]
+        reach = min(NEAREST_UM / self.slide.pixel_size_um, _NEAREST_PX)
+        (waiting,) = self.whole
+        own = find_centroids(complete, width=width)
+        others = find_centroids(waiting, width=width)
+        points = np.concatenate([own, others, self.gone])
+        distances: NDArray[np.float64] = find_nearest(points, len(own), reach)
+        (pieces,) = self.pieces
+        cut = pieces.runs[:, pixels_runs.RUN_Y].min(initial=np.iinfo(np.int32).max)
+        first = min(others[:, 0].min(initial=np.inf), cut) - reach
+        self.gone = np.concatenate([own, self.gone])
+        self.gone = self.gone[self.gone[:, 0] >= first]
+        return distances

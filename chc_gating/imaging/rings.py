@@ -7,9 +7,13 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from chc_gating.errors import ChcError
 from chc_gating.kernels.pixels_ring import grow_labels
 
 IndexImage = NDArray[np.int32]
+
+_FAR = 2**30 - 1
+"""Above any distance and label of the kernel; twice it fits an int32."""
 
 
 def grow_cells(nuclei: IndexImage, radius_px: float) -> IndexImage:
@@ -33,16 +37,13 @@ def grow_cells(nuclei: IndexImage, radius_px: float) -> IndexImage:
     >>> grow_cells(np.array([[1, 0, 0, 0, 2]], np.int32), 2.0)
     array([[1, 1, 1, 2, 2]], dtype=int32)
     """
-    grown: IndexImage = grow_labels(np.ascontiguousarray(nuclei), _disc_offsets(radius_px))
-    return grown
-
-
-def _disc_offsets(radius_px: float) -> IndexImage:
-    reach = math.floor(radius_px)
-    dy, dx = np.mgrid[-reach : reach + 1, -reach : reach + 1]
-    square = dy**2 + dx**2
-    inside = (square > 0) & (square <= radius_px**2)
-    offsets: IndexImage = np.stack([dy[inside], dx[inside], square[inside]], axis=1).astype(
-        np.int32
+    reach = math.floor(max(radius_px, 0.0))
+    shift = int(nuclei.max(initial=0)).bit_length()
+    if (2 * reach * reach + 1) << shift > _FAR:
+        raise ChcError(
+            f"a ring of {radius_px:.0f} px is too wide for this many nuclei; lower ring_um"
+        )
+    grown: IndexImage = grow_labels(
+        np.ascontiguousarray(nuclei), reach, math.floor(radius_px * radius_px), shift, _FAR
     )
-    return offsets
+    return grown

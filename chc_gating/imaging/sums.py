@@ -1,4 +1,4 @@
-"""Sums over the pixels of cells: of a block, added up over blocks."""
+"""Measures of whole cells: those of a block, and what is done with many."""
 
 from __future__ import annotations
 
@@ -12,29 +12,36 @@ from chc_gating.imaging.blocks import Box
 from chc_gating.imaging.labels import LabelImage
 from chc_gating.imaging.rings import IndexImage, grow_cells
 from chc_gating.kernels import measure
+from chc_gating.kernels.pixels_index import index_labels
 
 Counts = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class CellSums:
-    """Sums of k cells over m channels; compartment 0 is the nucleus, 1 the ring.
+    """Measures of k whole cells over m channels; compartments are nucleus, ring and both.
 
-    ids : (k,) int64, ascending
+    ids : (k,) int64
+    shape : (k, SHAPE_SUMS) int64, coordinates counted from the seed pixel
     grey : (k, 2, m, GREY_SUMS) int64, in grey levels as stored
-    shape : (k, 2, SHAPE_SUMS) int64, coordinates counted from the seed pixel
-    touches : (k, 2) bool, the image's edge and another cell
+    quantiles : (k, 3, m, 2) float64, median and 90 % quantile; no pixels: NaN
+    contacts : (k, 2) int64, how many cells touch the cell, how many nuclei its nucleus
     """
 
     ids: Counts
-    grey: Counts
     shape: Counts
-    touches: NDArray[np.bool_]
+    grey: Counts
+    quantiles: NDArray[np.float64]
+    contacts: Counts
 
-    def select(self, chosen: NDArray[np.bool_]) -> CellSums:
-        """Return the cells for which ``chosen`` (k,) is true."""
+    def select(self, chosen: NDArray[np.bool_] | NDArray[np.int64]) -> CellSums:
+        """Return the cells for which ``chosen`` (k,) is true, or those of its indices."""
         return CellSums(
-            self.ids[chosen], self.grey[chosen], self.shape[chosen], self.touches[chosen]
+            self.ids[chosen],
+            self.shape[chosen],
+            self.grey[chosen],
+            self.quantiles[chosen],
+            self.contacts[chosen],
         )
 
 
@@ -42,7 +49,7 @@ class CellSums:
 class BlockPixels:
     """The pixels of a block with a margin around it.
 
-    labels : (y, x) int64, 1 + id of the nucleus
+    labels : (y, x) whole numbers, 1 + id of the nucleus
     stack : (m, y, x) uint16
     outer : the box of both; block : the pixels to add
     """
@@ -62,71 +69,76 @@ class BlockCells:
     cells: IndexImage
 
 
+@dataclass(frozen=True)
+class MeasureRule:
+    """What holds for every cell of a slide.
+
+    slide_shape : (y, x)
+    saturation : grey level from which a pixel is saturated
+    thresholds : (m,) int64, grey levels above which a pixel is positive
+    dna : index of the channel whose sharpness is measured, None: of none
+    """
+
+    slide_shape: tuple[int, int]
+    saturation: int
+    thresholds: Counts
+    dna: int | None
+
+
+@dataclass(frozen=True)
+class Runs:
+    """The pixels of cells as runs along rows, sorted by cell and compartment, then as in a page.
+
+    starts : (2 k + 1,) int64, where the runs of each nucleus and ring begin
+    runs : (r, 3) int32, y and x on the slide, and length
+    offsets : (r,) int64, where the pixels of each run begin in ``values``
+    values : (m, n) uint16, grey levels
+    laplacian : (n,) int32, of the DNA channel; None: there is none
+    """
+
+    starts: Counts
+    runs: NDArray[np.int32]
+    offsets: Counts
+    values: NDArray[np.uint16]
+    laplacian: NDArray[np.int32] | None
+
+
 def index_cells(labels: LabelImage, *, ring_px: float) -> BlockCells:
     """Return the cells around the nuclei of a label image; a lower id has a lower index."""
-    changes = np.ones(labels.shape, np.bool_)
-    changes[:, 1:] = labels[:, 1:] != labels[:, :-1]
-    runs = labels[changes]
-    found, positions = np.unique(runs, return_inverse=True)
-    first = int(found.size > 0 and found[0] == 0)
-    values = (positions + 1 - first).astype(np.int32)
-    nuclei = values[np.cumsum(changes.ravel()) - 1].reshape(labels.shape)
-    return BlockCells(found[first:] - 1, nuclei, grow_cells(nuclei, ring_px))
+    found, nuclei = index_labels(np.ascontiguousarray(labels))
+    return BlockCells(found - 1, nuclei, grow_cells(nuclei, ring_px))
 
 
-def sum_block(
-    pixels: BlockPixels, cells: BlockCells, *, slide_shape: tuple[int, int], saturation: int
-) -> CellSums:
-    """Return the sums over a block's own pixels, of the cells that have any there."""
-    k, channels = cells.ids.size, pixels.stack.shape[0]
+def measure_runs(ids: Counts, runs: Runs, contacts: Counts, *, rule: MeasureRule) -> CellSums:
+    """Return the measures of whole cells (k,) from their runs and contacts (k, 2)."""
+    k, channels = ids.size, runs.values.shape[0]
+    shape = np.zeros((k, measure.SHAPE_SUMS), np.int64)
     grey = np.zeros((k, 2, channels, measure.GREY_SUMS), np.int64)
-    grey[..., measure.MINIMUM] = measure.EMPTY_LOW
-    grey[..., measure.MAXIMUM] = measure.EMPTY_HIGH
-    shape = np.zeros((k, 2, measure.SHAPE_SUMS), np.int64)
-    shape[..., [measure.TOP, measure.LEFT]] = measure.EMPTY_LOW
-    shape[..., [measure.BOTTOM, measure.RIGHT]] = measure.EMPTY_HIGH
-    touches = np.zeros((k, 2), np.bool_)
-    core = pixels.block.within(pixels.outer)
-    measure.sum_pixels(
-        cells.nuclei,
-        cells.cells,
-        pixels.stack,
-        np.stack(np.divmod(cells.ids, slide_shape[1]), axis=1),
-        core.edges,
-        (pixels.outer.y0, pixels.outer.x0),
-        slide_shape,
-        saturation,
+    quantiles = np.empty((k, 3, channels, len(measure.QUANTILES)))
+    seeds = np.stack(np.divmod(ids, rule.slide_shape[1]), axis=1)
+    measure.measure_shapes(runs.starts, runs.runs, seeds, rule.slide_shape, shape)
+    if runs.laplacian is not None:
+        measure.measure_focus(runs.starts, runs.runs, runs.offsets, runs.laplacian, shape)
+    measure.measure_grey_levels(
+        runs.starts,
+        runs.runs,
+        runs.offsets,
+        runs.values,
+        rule.saturation,
+        rule.thresholds,
         grey,
-        shape,
-        touches,
+        quantiles,
     )
-    sums = CellSums(cells.ids, grey, shape, touches)
-    return sums.select(shape[:, :, measure.AREA].sum(axis=1) > 0)
+    return CellSums(ids, shape, grey, quantiles, contacts)
 
 
-def add_sums(parts: Sequence[CellSums]) -> CellSums:
-    """Return the sums of cells that may lie in several parts; the order does not matter."""
-    ids = np.concatenate([part.ids for part in parts])
-    order = np.argsort(ids, kind="stable")
-    unique, starts = np.unique(ids[order], return_index=True)
-    grey = np.concatenate([part.grey for part in parts])[order]
-    shape = np.concatenate([part.shape for part in parts])[order]
-    touches = np.concatenate([part.touches for part in parts])[order]
-    if unique.size == 0:
-        return CellSums(unique, grey, shape, touches)
-    total_grey = np.add.reduceat(grey, starts, axis=0)
-    total_shape = np.add.reduceat(shape, starts, axis=0)
-    for total, values, lows, highs in (
-        (total_grey, grey, [measure.MINIMUM], [measure.MAXIMUM]),
-        (
-            total_shape,
-            shape,
-            [measure.TOP, measure.LEFT],
-            [measure.BOTTOM, measure.RIGHT],
-        ),
-    ):
-        total[..., lows] = np.minimum.reduceat(values[..., lows], starts, axis=0)
-        total[..., highs] = np.maximum.reduceat(values[..., highs], starts, axis=0)
-    return CellSums(
-        unique, total_grey, total_shape, np.logical_or.reduceat(touches, starts, axis=0)
+def join_cells(parts: Sequence[CellSums]) -> CellSums:
+    """Return the cells of at least one part, in ascending order of id."""
+    joined = CellSums(
+        np.concatenate([part.ids for part in parts]),
+        np.concatenate([part.shape for part in parts]),
+        np.concatenate([part.grey for part in parts]),
+        np.concatenate([part.quantiles for part in parts]),
+        np.concatenate([part.contacts for part in parts]),
     )
+    return joined.select(np.argsort(joined.ids, kind="stable"))

@@ -1,8 +1,7 @@
-"""Per-cell sums over pixels: one pass over a block, all channels.
+"""Measures of whole cells from their pixels: all channels, nucleus, ring and both.
 
-Axes: (y, x) pixels, c channels, k cells; compartment 0 is the nucleus, 1 the ring.
-All sums are whole numbers, so the parts of a cell that lie in different blocks add up to the
-same totals in any order.
+Axes: k cells, c channels, n pixels; compartment 0 is the nucleus, 1 the ring, 2 both.
+All sums are whole numbers: the order of a cell's pixels changes no measure.
 """
 
 from __future__ import annotations
@@ -10,121 +9,196 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from chc_gating.kernels.options import kernel
+from chc_gating.kernels.hull import count_hull_pixels
+from chc_gating.kernels.options import kernel, part
+from chc_gating.kernels.pixels_runs import RUN_LENGTH, RUN_X, RUN_Y
+from chc_gating.kernels.quantiles import BINS, find_shift, interpolate_quantile, sort_into_bins
 
-IndexImage = NDArray[np.int32]
-GreyStack = NDArray[np.uint16]
 Counts = NDArray[np.int64]
 
-SUM, SUM_SQUARES, MINIMUM, MAXIMUM, SATURATED = 0, 1, 2, 3, 4
-GREY_SUMS = 5
-"""Columns of the grey sums: sum, sum of squares, minimum, maximum, saturated pixels."""
+SUM, SUM_SQUARES, MINIMUM, MAXIMUM, SATURATED, POSITIVE = range(6)
+GREY_SUMS = 6
+"""Columns of the grey sums: sum, sum of squares, minimum, maximum, pixels that are saturated,
+pixels above the channel's background."""
 
-AREA, SUM_Y, SUM_X, SUM_YY, SUM_XX, SUM_XY, TOP, BOTTOM, LEFT, RIGHT = range(10)
-SHAPE_SUMS = 10
-"""Columns of the shape sums; coordinates are counted from the cell's seed pixel, and bottom and
-right are inclusive."""
+_NUCLEUS, _RING, _NONE, _SCRATCH = range(4)
 
-TOUCHES_EDGE, TOUCHES_NEIGHBOUR = 0, 1
+QUANTILES = (0.5, 0.9)
+MEDIAN, Q90 = range(2)
 
-EMPTY_LOW, EMPTY_HIGH = 2**62, -(2**62)
-"""Minimum and maximum of no pixels."""
+SHAPE_SUMS = 16
+(
+    AREA,
+    SUM_Y,
+    SUM_X,
+    SUM_YY,
+    SUM_XX,
+    SUM_XY,
+    TOP,
+    BOTTOM,
+    LEFT,
+    RIGHT,
+    HULL_AREA,
+    RING_AREA,
+    ON_EDGE,
+    BOTTOM_OF_CELL,
+    LAPLACIAN,
+    LAPLACIAN_SQUARES,
+) = range(SHAPE_SUMS)
+"""Columns of the shape sums, of the nucleus where its name says nothing else. Coordinates are
+counted from the cell's seed pixel; bottom and right are inclusive. The hull is the convex one,
+the Laplacian that of the DNA channel."""
 
 
 @kernel
-def sum_pixels(  # type: ignore[no-untyped-def]
-    nuclei: IndexImage,
-    cells: IndexImage,
-    stack: GreyStack,
-    seeds: Counts,
-    core,
-    origin,
-    edges,
-    saturation: int,
-    grey: Counts,
-    shape: Counts,
-    touches: NDArray[np.bool_],
+def measure_shapes(  # type: ignore[no-untyped-def]
+    starts: Counts, runs, seeds: Counts, edges, shape: Counts
 ) -> None:
-    """Add the pixels of a block to the sums of its cells.
+    """Fill the shape sums (k, SHAPE_SUMS) of cells, zero before, but for the Laplacian.
 
-    nuclei, cells : (y, x), 0 background, else 1 + index of the cell
-    stack : (c, y, x), the same pixels
-    seeds : (k, 2), y and x of the seed pixel on the slide
-    core : (y0, y1, x0, x1), the pixels to add, within the arrays
-    origin : (y, x) on the slide of the arrays' first pixel
-    edges : (height, width) of the slide
-    grey : (k, 2, c, GREY_SUMS), changed in place
-    shape : (k, 2, SHAPE_SUMS), changed in place
-    touches : (k, 2), changed in place
+    starts, runs : as of `pixels_runs.collect_runs`, coordinates on the slide
+    seeds : (k, 2), y and x
+    edges : height and width of the slide
     """
-    channels = stack.shape[0]
-    y0, y1, x0, x1 = core
-    height, width = cells.shape
-    for y in range(y0, y1):
-        for x in range(x0, x1):
-            cell = cells[y, x]
-            if cell == 0:
+    for k in range(seeds.shape[0]):
+        sums = shape[k]
+        y0, x0 = seeds[k, 0], seeds[k, 1]
+        first, ring, end = starts[2 * k], starts[2 * k + 1], starts[2 * k + 2]
+        sums[BOTTOM_OF_CELL] = -(2**62)
+        for i in range(first, end):
+            y, x, length = np.int64(runs[i, RUN_Y]), np.int64(runs[i, RUN_X]), runs[i, RUN_LENGTH]
+            if y == 0 or x == 0 or y + 1 == edges[0] or x + length == edges[1]:
+                sums[ON_EDGE] = 1
+            sums[BOTTOM_OF_CELL] = max(sums[BOTTOM_OF_CELL], y - y0)
+            if i >= ring:
+                sums[RING_AREA] += length
                 continue
-            k = cell - 1
-            part = 0 if nuclei[y, x] == cell else 1
-            slide_y, slide_x = y + origin[0], x + origin[1]
-            dy, dx = slide_y - seeds[k, 0], slide_x - seeds[k, 1]
-            sums = shape[k, part]
-            sums[AREA] += 1
-            sums[SUM_Y] += dy
-            sums[SUM_X] += dx
-            sums[SUM_YY] += dy * dy
-            sums[SUM_XX] += dx * dx
-            sums[SUM_XY] += dy * dx
-            sums[TOP] = min(sums[TOP], dy)
-            sums[BOTTOM] = max(sums[BOTTOM], dy)
-            sums[LEFT] = min(sums[LEFT], dx)
-            sums[RIGHT] = max(sums[RIGHT], dx)
-            if slide_y == 0 or slide_x == 0 or slide_y + 1 == edges[0] or slide_x + 1 == edges[1]:
-                touches[k, TOUCHES_EDGE] = True
-            for ny, nx in ((y - 1, x), (y + 1, x), (y, x - 1), (y, x + 1)):
-                if 0 <= ny < height and 0 <= nx < width:
-                    other = cells[ny, nx]
-                    if other != 0 and other != cell:
-                        touches[k, TOUCHES_NEIGHBOUR] = True
-            for c in range(channels):
-                value = np.int64(stack[c, y, x])
-                column = grey[k, part, c]
-                column[SUM] += value
-                column[SUM_SQUARES] += value * value
-                column[MINIMUM] = min(column[MINIMUM], value)
-                column[MAXIMUM] = max(column[MAXIMUM], value)
-                if value >= saturation:
-                    column[SATURATED] += 1
+            _add_run(sums, y - y0, x - x0, np.int64(length), i == first)
+        if ring > first:
+            sums[HULL_AREA] = count_hull_pixels(runs[first:ring])
+
+
+@part
+def _add_run(sums, dy, dx, n, is_first):  # type: ignore[no-untyped-def]
+    """Add the pixels (dy, dx), ..., (dy, dx + n - 1) to the sums of a nucleus."""
+    row = n * dx + n * (n - 1) // 2
+    sums[AREA] += n
+    sums[SUM_Y] += n * dy
+    sums[SUM_X] += row
+    sums[SUM_YY] += n * dy * dy
+    sums[SUM_XX] += n * dx * dx + dx * n * (n - 1) + (n - 1) * n * (2 * n - 1) // 6
+    sums[SUM_XY] += dy * row
+    sums[TOP] = dy if is_first else min(sums[TOP], dy)
+    sums[BOTTOM] = dy if is_first else max(sums[BOTTOM], dy)
+    sums[LEFT] = dx if is_first else min(sums[LEFT], dx)
+    sums[RIGHT] = dx + n - 1 if is_first else max(sums[RIGHT], dx + n - 1)
 
 
 @kernel
-def find_background(  # type: ignore[no-untyped-def]
-    cells: IndexImage, image: NDArray[np.uint16], box, fewest: int, low_share: float
-) -> float:
-    """Return the median of the background pixels of a box.
+def measure_focus(starts: Counts, runs, offsets: Counts, laplacian, shape: Counts) -> None:  # type: ignore[no-untyped-def]
+    """Fill sum and sum of squares of the Laplacian (n,) over the nuclei.
 
-    Where fewer than ``fewest`` pixels are background, the grey level below which ``low_share``
-    of all pixels of the box lie. ``box`` is (y0, y1, x0, x1). Of an even number the lower median.
+    offsets : (r,), where the pixels of a run start in ``laplacian``
     """
-    y0, y1, x0, x1 = box
-    open_counts = np.zeros(65536, np.int64)
-    all_counts = np.zeros(65536, np.int64)
-    open_pixels = 0
-    for y in range(y0, y1):
-        for x in range(x0, x1):
-            value = image[y, x]
-            all_counts[value] += 1
-            if cells[y, x] == 0:
-                open_counts[value] += 1
-                open_pixels += 1
-    counts = open_counts if open_pixels >= fewest else all_counts
-    wanted = (open_pixels - 1) // 2
-    if open_pixels < fewest:
-        wanted = int(low_share * ((y1 - y0) * (x1 - x0) - 1))
-    passed = 0
-    for value in range(65536):
-        passed += counts[value]
-        if passed > wanted:
-            return float(value)
-    return 0.0
+    for k in range(shape.shape[0]):
+        total, squares = np.int64(0), np.int64(0)
+        for i in range(starts[2 * k], starts[2 * k + 1]):
+            for j in range(offsets[i], offsets[i] + runs[i, RUN_LENGTH]):
+                value = np.int64(laplacian[j])
+                total += value
+                squares += value * value
+        shape[k, LAPLACIAN] = total
+        shape[k, LAPLACIAN_SQUARES] = squares
+
+
+@kernel
+def measure_grey_levels(  # type: ignore[no-untyped-def]
+    starts: Counts,
+    runs,
+    offsets: Counts,
+    values,
+    saturation: int,
+    thresholds: Counts,
+    grey: Counts,
+    quantiles,
+) -> None:
+    """Fill the grey sums (k, 2, c, GREY_SUMS) and quantiles (k, 3, c, 2) of cells.
+
+    values : (c, n) uint16, grey levels; ``offsets`` as in `measure_focus`
+    saturation : grey level from which a pixel is saturated
+    thresholds : (c,), grey level above which a pixel is positive
+
+    No pixels: sums are 0, the minimum 65,535, the maximum 0, quantiles NaN.
+    """
+    buffer = np.empty(4096, np.uint16)
+    ordered = np.empty(4096, np.uint16)
+    scratch = np.empty(4096, np.uint16)
+    ends = np.zeros((4, BINS), np.int32)
+    quantiles[:] = np.nan
+    for k in range(grey.shape[0]):
+        first, ring, end = starts[2 * k], starts[2 * k + 1], starts[2 * k + 2]
+        inner, size = 0, 0
+        for i in range(first, end):
+            size += runs[i, RUN_LENGTH]
+            if i < ring:
+                inner += runs[i, RUN_LENGTH]
+        if size > buffer.size:
+            buffer = np.empty(2 * size, np.uint16)
+            ordered = np.empty(2 * size, np.uint16)
+            scratch = np.empty(2 * size, np.uint16)
+        for c in range(values.shape[0]):
+            row = values[c]
+            at = 0
+            for i in range(first, end):
+                start = offsets[i]
+                for j in range(runs[i, RUN_LENGTH]):
+                    buffer[at + j] = row[start + j]
+                at += runs[i, RUN_LENGTH]
+            _sum_levels(buffer[:inner], saturation, thresholds[c], grey[k, 0, c])
+            _sum_levels(buffer[inner:size], saturation, thresholds[c], grey[k, 1, c])
+            _find_quantiles(
+                buffer, inner, size, grey[k, :, c], ends, ordered, scratch, quantiles[k, :, c]
+            )
+
+
+@part
+def _sum_levels(levels, saturation, threshold, sums):  # type: ignore[no-untyped-def]
+    total, squares = np.int64(0), np.int64(0)
+    low, high = np.int64(65535), np.int64(0)
+    saturated, positive = np.int64(0), np.int64(0)
+    # Choices instead of branches and of min: a loop of which vector instructions are made.
+    for i in range(levels.size):
+        level = np.int64(levels[i])
+        total += level
+        squares += level * level
+        low = level if level < low else low
+        high = level if level > high else high
+        saturated += 1 if level >= saturation else 0
+        positive += 1 if level > threshold else 0
+    sums[SUM] = total
+    sums[SUM_SQUARES] = squares
+    sums[MINIMUM] = low
+    sums[MAXIMUM] = high
+    sums[SATURATED] = saturated
+    sums[POSITIVE] = positive
+
+
+@part
+def _find_quantiles(levels, inner, size, grey, ends, ordered, scratch, quantiles):  # type: ignore[no-untyped-def]
+    """Fill the quantiles (3, 2) of a cell in one channel; its extremes are known.
+
+    levels : of the nucleus up to ``inner``, then of the ring up to ``size``
+    """
+    low = min(grey[0, MINIMUM], grey[1, MINIMUM])
+    shift = find_shift(low, max(grey[0, MAXIMUM], grey[1, MAXIMUM]))
+    sort_into_bins(levels, 0, inner, low, shift, ends[_NUCLEUS], ordered)
+    sort_into_bins(levels, inner, size, low, shift, ends[_RING], ordered)
+    for compartment in range(3):
+        one = _NONE if compartment == _RING else _NUCLEUS
+        other = _NONE if compartment == _NUCLEUS else _RING
+        if ends[one, BINS - 1] + ends[other, BINS - 1] == 0:
+            continue
+        for q in range(len(QUANTILES)):
+            quantiles[compartment, q] = interpolate_quantile(
+                QUANTILES[q], ordered, inner, ends, one, other, low, shift, scratch, ends[_SCRATCH]
+            )

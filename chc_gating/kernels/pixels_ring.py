@@ -8,47 +8,68 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from chc_gating.kernels.options import kernel
+from chc_gating.kernels.options import kernel, part
 
 IndexImage = NDArray[np.int32]
 
-_FAR = np.int32(2**31 - 1)
-
 
 @kernel
-def grow_labels(labels: IndexImage, offsets: IndexImage) -> IndexImage:
-    """Return labels grown into the background by the distance of ``offsets``.
+def grow_labels(labels: IndexImage, reach: int, limit: int, shift: int, far: int) -> IndexImage:
+    """Return labels grown into the background by a Euclidean distance.
 
-    ``offsets`` (k, 3) has (dy, dx, dy*dy + dx*dx) of every pixel within reach. A background
-    pixel takes the label at the least distance, of equal distances the lower label; a label
-    loses nothing. The order in which pixels are visited does not matter: the least of (distance,
-    label) is the same in any order. Only rim pixels are spread, since the label pixel nearest to
-    a background pixel always has a background pixel beside it.
+    A background pixel takes the label at the least distance between pixel centres, of equal
+    distances the lower label; a label loses nothing. ``reach`` is the distance rounded down to
+    whole pixels, ``limit`` its square rounded down.
+
+    A squared distance is a sum over axes, so the nearest along the column, found first, suffices
+    for the search along the row. Distance and label are one int32, the distance above ``shift``
+    bits of label, whose least is the answer: a loop of minima along a row becomes vector
+    instructions. ``far`` is above every such number, and twice it fits.
     """
     height, width = labels.shape
-    grown = labels.copy()
-    nearest = np.full((height, width), _FAR, np.int32)
+    nearest: IndexImage = _search_columns(labels, reach, shift, np.int32(far))
+    best = np.empty(width, np.int32)
+    beyond = np.int32((limit + 1) << shift)
+    mask = np.int32((1 << shift) - 1)
     for y in range(height):
+        row = nearest[y]
+        best[:] = row
+        for d in range(1, min(reach, width - 1) + 1):
+            step = np.int32((d * d) << shift)
+            for x in range(width - d):
+                best[x] = min(best[x], np.int32(row[x + d] + step))
+            for x in range(width - d):
+                best[x + d] = min(best[x + d], np.int32(row[x] + step))
         for x in range(width):
-            label = labels[y, x]
-            if label == 0:
-                continue
-            rim = (
-                (y > 0 and labels[y - 1, x] == 0)
-                or (y + 1 < height and labels[y + 1, x] == 0)
-                or (x > 0 and labels[y, x - 1] == 0)
-                or (x + 1 < width and labels[y, x + 1] == 0)
-            )
-            if not rim:
-                continue
-            for k in range(offsets.shape[0]):
-                ny, nx = y + offsets[k, 0], x + offsets[k, 1]
-                if ny < 0 or ny >= height or nx < 0 or nx >= width or labels[ny, nx] != 0:
-                    continue
-                distance = offsets[k, 2]
-                if distance < nearest[ny, nx] or (
-                    distance == nearest[ny, nx] and label < grown[ny, nx]
-                ):
-                    nearest[ny, nx] = distance
-                    grown[ny, nx] = label
-    return grown
+            row[x] = best[x] & mask if best[x] < beyond else np.int32(0)
+    return nearest
+
+
+@part
+def _search_columns(labels: IndexImage, reach: int, shift: int, far: int) -> IndexImage:
+    """Return for each pixel the nearest label in its column: squared distance, then label."""
+    height, width = labels.shape
+    nearest = np.empty((height, width), np.int32)
+    since = np.full(width, reach + 1, np.int32)
+    last = np.zeros(width, np.int32)
+    for y in range(height):
+        _advance(labels[y], since, last)
+        for x in range(width):
+            key = np.int32(np.int32(np.int32(since[x] * since[x]) << shift) | last[x])
+            nearest[y, x] = key if since[x] <= reach else far
+    since[:] = reach + 1
+    for y in range(height - 1, -1, -1):
+        _advance(labels[y], since, last)
+        for x in range(width):
+            key = np.int32(np.int32(np.int32(since[x] * since[x]) << shift) | last[x])
+            nearest[y, x] = min(nearest[y, x], key if since[x] <= reach else far)
+    return nearest
+
+
+@part
+def _advance(row: IndexImage, since: IndexImage, last: IndexImage) -> None:
+    """Go one row on: the rows since the last label of each column, and that label."""
+    for x in range(row.size):
+        label = row[x]
+        since[x] = np.int32(0) if label != 0 else np.int32(since[x] + 1)
+        last[x] = label if label != 0 else last[x]

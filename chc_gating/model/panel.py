@@ -34,7 +34,18 @@ class Channel(Record):
     )
     statistic: Statistic = Field(
         default="mean",
-        description="Slides only: of the pixels' grey levels; only `mean` is built.",
+        description="Slides only: of the pixels' grey levels in that compartment.",
+    )
+    positive_sd: float = Field(
+        default=3.0,
+        gt=0,
+        description="Slides only: a pixel is positive this many SD of the slide's background "
+        "above its level.",
+    )
+    positive_times: float = Field(
+        default=1.0,
+        gt=0,
+        description="Slides only: that level is multiplied by this (HELEN: 1.5 for CK and EPCAM).",
     )
 
 

@@ -9,8 +9,8 @@ from chc_gating.batch.panels import load_panel
 from chc_gating.errors import RawFileError
 from chc_gating.imaging.cell_table import write_rows
 from chc_gating.imaging.labels import Labels
-from chc_gating.imaging.measure import RING_UM, measure_cells
-from chc_gating.imaging.records import Measurement, Parameters, Segmentation
+from chc_gating.imaging.measure import RING_UM, MeasuredCells, PositiveRule, measure_cells
+from chc_gating.imaging.records import ChannelLevels, Measurement, Parameters, Segmentation
 from chc_gating.imaging.slide import Slide, open_slide
 from chc_gating.model.acquisition import InputFile
 from chc_gating.model.panel import Panel
@@ -53,17 +53,19 @@ def measure(
                     _reopen(slide, segmentation, the_panel) as opened,
                     Labels(labels / LABELS) as label_image,
                 ):
-                    cells = measure_cells(
+                    measured = measure_cells(
                         opened,
                         label_image,
                         channels=tuple(the_panel.channels),
+                        dna=the_panel.channels_with_role("dna")[0],
+                        positive=_positive_rules(the_panel),
                         output=folder / MEASUREMENTS,
                         ring_um=ring_um,
                         tile_px=tile_px,
                         threads=threads,
                         watch=BlockProgress(f"measuring {slide.name}"),
                     )
-                    record = _describe(opened, cells, segmentation, parameters, the_panel)
+                    record = _describe(measured, segmentation, parameters, the_panel)
             except RawFileError as error:
                 if not record_faults:
                     raise
@@ -92,9 +94,15 @@ def _reopen(path: Path, segmentation: Segmentation, panel: Panel) -> Slide:
     return slide
 
 
+def _positive_rules(panel: Panel) -> dict[str, PositiveRule]:
+    return {
+        name: PositiveRule(sd=channel.positive_sd, times=channel.positive_times)
+        for name, channel in panel.channels.items()
+    }
+
+
 def _describe(
-    slide: Slide,
-    cells: int,
+    measured: MeasuredCells,
     segmentation: Segmentation,
     parameters: Parameters,
     panel: Panel,
@@ -106,10 +114,18 @@ def _describe(
         status="counted",
         image=segmentation.image,
         channels=tuple(panel.channels),
-        cells=cells,
-        saturation=slide.maximum,
+        cells=measured.cells,
+        saturation=measured.saturation,
+        levels=tuple(
+            ChannelLevels(
+                channel=name, background=level.background, sd=level.sd, positive_above=threshold
+            )
+            for name, level, threshold in zip(
+                panel.channels, measured.levels, measured.thresholds, strict=True
+            )
+        ),
         slide=segmentation.slide,
-        repairs=segmentation.repairs,
+        repairs=(*segmentation.repairs, *measured.repairs),
     )
 
 

@@ -119,10 +119,58 @@ def test_shapes_of_real_nuclei_equal_regionprops(
         assert (row["centroid_y_px"], row["centroid_x_px"]) == pytest.approx(region.centroid)
         box = (row["box_y0_px"], row["box_x0_px"], row["box_y1_px"], row["box_x1_px"])
         assert box == region.bbox
+        assert row["solidity"] == pytest.approx(region.solidity, rel=1e-12)
+        assert row["eccentricity"] == pytest.approx(region.eccentricity, abs=1e-7)
         central = region.moments_central
         assert row["moment_yy_px2"] == pytest.approx(central[2, 0] / region.area)
         assert row["moment_xx_px2"] == pytest.approx(central[0, 2] / region.area)
         assert row["moment_xy_px2"] == pytest.approx(central[1, 1] / region.area, abs=1e-9)
+
+
+@pytest.mark.parametrize("compartment", ["nucleus", "ring", "cell"])
+def test_distributions_in_real_cells_equal_numpys(
+    tonsil: tuple[pa.Table, NDArray[np.int64], NDArray[np.uint16]], compartment: str
+) -> None:
+    table, labels, stack = tonsil
+    _, nuclei = np.unique(labels, return_inverse=True)
+    nuclei = nuclei.reshape(labels.shape).astype(np.int32)
+    cells = grow_cells(nuclei, 2.5 / 0.65)
+    masks = {"nucleus": nuclei, "ring": np.where(nuclei > 0, 0, cells), "cell": cells}
+    mask = masks[compartment]
+    rows = table.to_pylist()
+    for label in np.unique(mask[mask > 0]):
+        row = rows[label - 1]
+        for c, name in enumerate(NAMES):
+            levels = stack[c][mask == label]
+            key = f"{compartment}_{{}}:{name}".format
+            assert row[key("median")] == np.median(levels)
+            assert row[key("q90")] == np.percentile(levels, 90)
+            assert row[key("sd")] == pytest.approx(np.std(levels), rel=1e-6)
+            assert row[key("saturated_fraction")] == np.float32(np.mean(levels >= 65535))
+
+
+def test_focus_of_real_nuclei_is_the_variance_of_the_laplacian(
+    tonsil: tuple[pa.Table, NDArray[np.int64], NDArray[np.uint16]],
+) -> None:
+    from scipy.ndimage import laplace
+
+    table, labels, stack = tonsil
+    sharpness = laplace(stack[0].astype(np.float64), mode="nearest")
+    for row in table.to_pylist()[::7]:
+        expected = np.var(sharpness[labels == row["id"] + 1])
+        assert row["focus"] == pytest.approx(expected, rel=1e-9)
+
+
+def test_distances_between_real_nuclei_equal_a_search_of_all_pairs(
+    tonsil: tuple[pa.Table, NDArray[np.int64], NDArray[np.uint16]],
+) -> None:
+    table, _, _ = tonsil
+    points = np.stack([table[f"centroid_{axis}_px"].to_numpy() for axis in "yx"], axis=1)
+    distances = np.hypot(*(points[:, np.newaxis] - points).transpose(2, 0, 1))
+    np.fill_diagonal(distances, np.inf)
+    np.testing.assert_allclose(
+        table["nearest_nucleus_um"].to_numpy(), 0.65 * distances.min(axis=1), rtol=1e-12
+    )
 
 
 def measure_labels(
@@ -153,13 +201,24 @@ def test_counted_by_hand(tmp_path: Path) -> None:
     assert (row["area_px"], row["cell_area_px"]) == (4, 12)
     assert (row["centroid_y_px"], row["centroid_x_px"]) == (3.5, 3.5)
     assert row["nucleus_sum:channel 1"] == 100 + 200 + 300 + 65535
-    assert row["nucleus_sum_squares:channel 1"] == 100**2 + 200**2 + 300**2 + 65535**2
+    levels = [100, 200, 300, 65535]
+    assert row["nucleus_sd:channel 1"] == np.float32(np.std(levels))
+    assert row["nucleus_median:channel 1"] == 250
+    assert row["nucleus_q90:channel 1"] == pytest.approx(300 + 0.7 * (65535 - 300))  # rank 2.7
+    assert row["nucleus_saturated_fraction:channel 1"] == 0.25
     assert (row["nucleus_min:channel 1"], row["nucleus_max:channel 1"]) == (100, 65535)
     assert row["nucleus_saturated_px:channel 1"] == 1
     assert row["ring_mean:channel 1"] == (40 + 7 * 10) / 8
     assert row["cell_mean:channel 1"] == (100 + 200 + 300 + 65535 + 110) / 12
     assert row["cell_saturated_px:channel 1"] == 1
     assert row["background:channel 1"] == 10
+    # The background is 10 everywhere, so its noise is that of rounding: one level is enough.
+    assert row["nucleus_positive_fraction:channel 1"] == 1
+    assert row["ring_positive_fraction:channel 1"] == 1 / 8
+    assert row["cell_positive_fraction:channel 1"] == np.float32(5 / 12)
+    assert (row["eccentricity"], row["solidity"]) == (0, 1)
+    assert (row["touching_cells"], row["nuclei_in_contact"]) == (0, 1)
+    assert row["nearest_nucleus_um"] is None
     assert (row["moment_yy_px2"], row["moment_xy_px2"]) == (0.25, 0.0)
     assert row["flags"] == 0
 
@@ -169,6 +228,8 @@ def test_a_nucleus_without_room_for_a_ring_has_an_empty_ring(tmp_path: Path) -> 
     (row,) = measure_labels(tmp_path, labels, np.full((1, 4, 4), 7, np.uint16))
     assert row["ring_mean:channel 1"] is None
     assert row["ring_min:channel 1"] is None
+    assert row["ring_median:channel 1"] is None
+    assert row["ring_positive_fraction:channel 1"] is None
     assert row["ring_sum:channel 1"] == 0
     assert row["cell_mean:channel 1"] == 7
 

@@ -9,7 +9,7 @@ import pytest
 from image_scenes import PANEL, draw_discs, write_panel, write_tiff
 
 from chc_gating.batch.panels import load_panel
-from chc_gating.errors import ChcError, ConfigError
+from chc_gating.errors import ChcError
 from chc_gating.imaging.cells import cell_stream
 from chc_gating.stages.measure import measure
 from chc_gating.stages.segment import segment
@@ -76,12 +76,16 @@ def test_a_cell_without_a_ring_has_no_value_there(tmp_path: Path) -> None:
     assert np.isfinite(values[[0, 2]]).all()
 
 
-def test_a_statistic_that_is_not_measured_is_refused(measured: Path) -> None:
+@pytest.mark.parametrize("statistic", ["median", "q90"])
+def test_the_panel_says_which_statistic_stands_for_a_marker(measured: Path, statistic: str) -> None:
     panel = load_panel(measured / "slide3.yaml")
-    wanted = panel.channels["CD45"].model_copy(update={"statistic": "median"})
+    wanted = panel.channels["CD45"].model_copy(update={"statistic": statistic})
     panel = panel.model_copy(update={"channels": {**panel.channels, "CD45": wanted}})
-    with pytest.raises(ConfigError, match="statistic: mean"):
-        cell_stream(measured / "measurements.parquet", panel)
+    values = next(cell_stream(measured / "measurements.parquet", panel).stream.batches(1000))
+    table = read_table(measured / "measurements.parquet")
+    expected = table[f"ring_{statistic}:CD45"].to_numpy() - table["background:CD45"].to_numpy()
+    np.testing.assert_array_equal(values[:, 1], expected)
+    assert not np.array_equal(expected, table["ring_mean:CD45"].to_numpy())
 
 
 def test_measurements_that_lack_a_channel_are_refused(measured: Path) -> None:

@@ -1,0 +1,161 @@
+"""Cells that lie in several blocks: their pixels are kept until all are there.
+
+A cell that a block holds whole is measured at once. Of the others, about a tenth, the block gives
+the pixels away; when the last of them has come the cell is measured as one that was never cut.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chc_gating.imaging.sums import (
+    BlockCells,
+    BlockPixels,
+    CellSums,
+    Counts,
+    MeasureRule,
+    Runs,
+    measure_runs,
+)
+from chc_gating.kernels import pixels_runs
+from chc_gating.kernels.pixels_laplacian import find_laplacian
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """Pixels of cells that reach beyond a block, as r runs of together n pixels.
+
+    ids, compartments : (r,) int64, of each run; compartment 0 is the nucleus, 1 the ring
+    runs : (r, 3) int32, y and x on the slide, and length
+    values : (m, n) uint16; laplacian : (n,) int32 or None; in the order of the runs
+    pairs : (p, 3) int64, id of a cell, of one that touches it, 1 where their nuclei touch
+    below : (b,) int64, ids of cells that go on below the block
+    """
+
+    ids: Counts
+    compartments: Counts
+    runs: NDArray[np.int32]
+    values: NDArray[np.uint16]
+    laplacian: NDArray[np.int32] | None
+    pairs: Counts
+    below: Counts
+
+    def select(self, chosen: NDArray[np.bool_]) -> Pieces:
+        """Return the runs for which ``chosen`` (r,) is true, with the pairs of their cells."""
+        pixels = np.repeat(chosen, self.runs[:, pixels_runs.RUN_LENGTH])
+        return Pieces(
+            self.ids[chosen],
+            self.compartments[chosen],
+            self.runs[chosen],
+            self.values[:, pixels],
+            None if self.laplacian is None else self.laplacian[pixels],
+            self.pairs[np.isin(self.pairs[:, 0], self.ids[chosen])],
+            self.below[:0],
+        )
+
+
+def measure_block(
+    pixels: BlockPixels, cells: BlockCells, *, rule: MeasureRule
+) -> tuple[CellSums, Pieces]:
+    """Return the measures of the cells that lie whole in a block, and the pixels of the others.
+
+    A cell without pixels in the block itself, but in the margin only, is in neither.
+    """
+    core = pixels.block.within(pixels.outer).edges
+    k = cells.ids.size
+    starts, runs = pixels_runs.collect_runs(cells.nuclei, cells.cells, k, core)
+    outside = pixels_runs.find_outside(cells.cells, k, core)
+    counts = np.diff(starts)
+    present = counts.reshape(k, 2).sum(axis=1) > 0
+    whole = present & (outside == 0)
+    keys = np.repeat(np.arange(2 * k), counts)
+    pairs = pixels_runs.find_contacts(cells.nuclei, cells.cells, core)
+    offsets = runs[:, 0].astype(np.int64) * pixels.outer.width + runs[:, 1]
+    on_slide = runs + np.array([pixels.outer.y0, pixels.outer.x0, 0], np.int32)
+    laplacian = None if rule.dna is None else find_laplacian(pixels.stack[rule.dna]).ravel()
+    values = pixels.stack.reshape(len(pixels.stack), -1)
+    of_whole = whole[keys // 2]
+    kept = np.concatenate([[0], np.cumsum(counts.reshape(k, 2)[whole].ravel())])
+    taken = Runs(kept, on_slide[of_whole], offsets[of_whole], values, laplacian)
+    contacts = count_contacts(pairs, k)
+    sums = measure_runs(cells.ids[whole], taken, contacts[whole], rule=rule)
+    cut = ~of_whole
+    where = _list_pixels(offsets[cut], on_slide[cut, pixels_runs.RUN_LENGTH])
+    pairs = pairs[~whole[pairs[:, 0]]]
+    pieces = Pieces(
+        ids=cells.ids[keys[cut] // 2],
+        compartments=keys[cut] % 2,
+        runs=on_slide[cut],
+        values=values[:, where],
+        laplacian=None if laplacian is None else laplacian[where],
+        pairs=np.stack([cells.ids[pairs[:, 0]], cells.ids[pairs[:, 1]], pairs[:, 2]], axis=1),
+        below=cells.ids[present & ((outside & pixels_runs.BELOW) > 0)],
+    )
+    return sums, pieces
+
+
+def join_pieces(parts: Sequence[Pieces], *, rule: MeasureRule) -> tuple[CellSums, Pieces]:
+    """Measure the cells whose pixels are all there, and return the pieces of the others.
+
+    ``parts`` are what was left of the rows of blocks above and the pieces of a whole row: a cell
+    that does not go on below this row has no pixels elsewhere.
+    """
+    joined = _join(parts)
+    waits = np.isin(joined.ids, joined.below)
+    ready = joined.select(~waits)
+    ids, cells = np.unique(ready.ids, return_inverse=True)
+    y, x, lengths = ready.runs.T
+    order = np.lexsort((x, y, ready.compartments, cells))
+    keys = 2 * cells + ready.compartments
+    offsets = np.cumsum(lengths, dtype=np.int64) - lengths
+    runs = Runs(
+        starts=np.searchsorted(keys[order], np.arange(2 * ids.size + 1)),
+        runs=ready.runs[order],
+        offsets=offsets[order],
+        values=ready.values,
+        laplacian=ready.laplacian,
+    )
+    pairs = ready.pairs.copy()
+    pairs[:, 0] = np.searchsorted(ids, pairs[:, 0])
+    contacts = count_contacts(pairs, ids.size)
+    return measure_runs(ids, runs, contacts, rule=rule), joined.select(waits)
+
+
+def count_contacts(pairs: Counts, k: int) -> Counts:
+    """Return how many different cells, and nuclei, touch each of k cells (k, 2).
+
+    pairs : (p, 3) index of a cell, name of one that touches it, 1 where the nuclei touch.
+    """
+    contacts = np.zeros((k, 2), np.int64)
+    for column, chosen in enumerate((pairs, pairs[pairs[:, 2] == 1])):
+        order = np.lexsort((chosen[:, 1], chosen[:, 0]))
+        ordered = chosen[order, :2]
+        new = np.ones(len(ordered), np.bool_)
+        new[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
+        contacts[:, column] = np.bincount(ordered[new, 0], minlength=k)
+    return contacts
+
+
+def _join(parts: Sequence[Pieces]) -> Pieces:
+    laplacians = [part.laplacian for part in parts if part.laplacian is not None]
+    return Pieces(
+        np.concatenate([part.ids for part in parts]),
+        np.concatenate([part.compartments for part in parts]),
+        np.concatenate([part.runs for part in parts]),
+        np.concatenate([part.values for part in parts], axis=1),
+        np.concatenate(laplacians) if laplacians else None,
+        np.concatenate([part.pairs for part in parts]),
+        np.concatenate([part.below for part in parts]),
+    )
+
+
+def _list_pixels(offsets: Counts, lengths: NDArray[np.int32]) -> Counts:
+    """Return the index of every pixel of runs that begin at ``offsets``."""
+    total = int(lengths.sum())
+    begins = np.cumsum(lengths, dtype=np.int64) - lengths
+    pixels: Counts = np.arange(total) + np.repeat(offsets - begins, lengths)
+    return pixels

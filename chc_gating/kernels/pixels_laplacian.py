@@ -1,0 +1,28 @@
+"""How sharp an image is at each pixel."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chc_gating.kernels.options import kernel
+
+
+@kernel
+def find_laplacian(image: NDArray[np.uint16]) -> NDArray[np.int32]:
+    """Return the sum of the four neighbours of each pixel (y, x) less four times the pixel.
+
+    Beyond the edge of the image the pixel itself stands for its neighbour.
+    """
+    height, width = image.shape
+    result = np.empty((height, width), np.int32)
+    for y in range(height):
+        above = image[max(y - 1, 0)]
+        row = image[y]
+        below = image[min(y + 1, height - 1)]
+        for x in range(width):
+            centre = np.int32(row[x])
+            left = np.int32(row[x - 1]) if x > 0 else centre
+            right = np.int32(row[x + 1]) if x + 1 < width else centre
+            result[y, x] = np.int32(above[x]) + np.int32(below[x]) + left + right - 4 * centre
+    return result
