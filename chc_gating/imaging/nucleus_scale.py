@@ -48,15 +48,24 @@ class NucleusScale:
         return max(round(math.pi / 4 * (0.35 * self.diameter_px) ** 2), 4)
 
     @property
+    def basin_reach_px(self) -> int:
+        """How far a label looks at basins: at the whole of its own nucleus."""
+        return 2 * self.radius
+
+    @property
     def score_reach_px(self) -> int:
-        """How far the score of a pixel looks."""
-        smoothing = self.weights.size // 2 + self.depth_weights.size // 2
-        return smoothing + 2 * self.window + self.radius
+        """How far a label looks at scores: at the maxima that a basin's may be joined to."""
+        return self.basin_reach_px + self.join + 1
+
+    @property
+    def mask_reach_px(self) -> int:
+        """How far a label looks at the mask: as far as the depth of a pixel does, smoothed."""
+        return self.score_reach_px + self.radius + self.depth_weights.size // 2
 
     @property
     def reach_px(self) -> int:
         """How far the label of a pixel looks: the halo of a block."""
-        return self.score_reach_px + self.join + 1 + 2 * self.radius
+        return self.mask_reach_px + 2 * self.window + self.weights.size // 2
 
 
 def _gaussian_weights(sigma_px: float) -> NDArray[np.int32]:

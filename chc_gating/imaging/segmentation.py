@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
-
 from chc_gating.imaging.blocks import (
     Box,
     Watch,
@@ -22,6 +20,7 @@ from chc_gating.imaging.methods import NucleusMethod, PreparedMethod
 from chc_gating.imaging.slide import Slide
 from chc_gating.imaging.statistics import ReadBox
 from chc_gating.imaging.terrain import GreyImage
+from chc_gating.kernels.watershed import count_seeds
 
 _Work = tuple[Box, Box, GreyImage]
 
@@ -89,10 +88,10 @@ def label_plane(
     def blocks() -> Iterator[LabelImage]:
         nonlocal nuclei
         work = _read_work(read, shape, reach_px=method.reach_px, tile_px=tile_px)
-        run = _BlockLabeller(method)
+        run = _BlockLabeller(method, shape[1])
         labelled = watch(map_in_order(run, work, threads=threads), count_blocks(shape))
-        for block, labels in labelled:
-            nuclei += _count_own_seeds(labels, block, width=shape[1])
+        for labels, own in labelled:
+            nuclei += own
             yield labels
 
     write_labels(labels_path, shape, blocks())
@@ -102,12 +101,16 @@ def label_plane(
 class _BlockLabeller:
     """Labels one block: what the threads run."""
 
-    def __init__(self, method: PreparedMethod) -> None:
-        self._method = method
+    def __init__(self, method: PreparedMethod, width: int) -> None:
+        self._method, self._width = method, width
 
-    def __call__(self, work: _Work) -> tuple[Box, LabelImage]:
+    def __call__(self, work: _Work) -> tuple[LabelImage, int]:
+        """Return a block's labels, and how many nuclei have their seed in it."""
         block, outer, pixels = work
-        return block, self._method.label_block(pixels, block, outer=outer) + 1
+        labels = self._method.label_block(pixels, block, outer=outer)
+        own = count_seeds(labels, block.y0, block.x0, self._width)
+        labels += 1
+        return labels, own
 
 
 def _read_work(
@@ -121,10 +124,3 @@ def _read_work(
             for block in group:
                 outer = block.grow(reach_px, shape)
                 yield block, outer, pixels[outer.within(whole).slices]
-
-
-def _count_own_seeds(labels: LabelImage, block: Box, *, width: int) -> int:
-    """Count the nuclei whose seed pixel lies in a block."""
-    rows = np.arange(block.y0, block.y1, dtype=np.int64)[:, np.newaxis] * width
-    columns = np.arange(block.x0, block.x1, dtype=np.int64)
-    return int(np.count_nonzero(labels == rows + columns + 1))

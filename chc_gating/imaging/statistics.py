@@ -10,7 +10,7 @@ import numpy as np
 
 from chc_gating.imaging.blocks import Box, spread_boxes
 from chc_gating.imaging.nucleus_scale import NucleusScale
-from chc_gating.imaging.terrain import GreyImage, as_uint16, survey_terrain
+from chc_gating.imaging.terrain import GreyImage, as_uint16, survey_contrast
 from chc_gating.kernels import pixels_smooth
 
 ReadBox = Callable[[Box], GreyImage]
@@ -25,7 +25,7 @@ expected by chance even where camera noise is twice as heavy-tailed as assumed.
 """
 _TYPICAL_SHARE = 0.2
 """A seed has at least this share of the slide's typical nuclear contrast (haze, debris)."""
-_SAMPLE_BOXES, _SAMPLE_PX = 36, 512
+_SAMPLE_BOXES, _SAMPLE_PX = 36, 320
 _FRACTION = 1 << pixels_smooth.FRACTION_BITS
 
 
@@ -46,31 +46,28 @@ def measure_statistics(
 ) -> SlideStatistics:
     """Return the slide-wide statistics from boxes spread evenly over the slide.
 
-    The boxes depend on the slide's size alone. Noise is the median over boxes of the pixel noise
-    among their darker pixels; the typical contrast is the median of those pixels that stand out
-    of the noise, 0 where hardly any does.
+    The boxes depend on the slide's size alone; each is read once. Noise is the median over boxes
+    of the pixel noise among their darker pixels; the typical contrast is the median of those
+    pixels that stand out of the noise, 0 where hardly any does.
     """
-    margin = scale.score_reach_px
-    boxes = [
-        box.grow(margin, shape) for box in spread_boxes(shape, count=_SAMPLE_BOXES, side=_SAMPLE_PX)
-    ]
-    noise = float(np.median([measure_noise(read(box)) for box in boxes]))
+    boxes = [read(box) for box in spread_boxes(shape, count=_SAMPLE_BOXES, side=_SAMPLE_PX)]
+    noise = float(np.median([measure_noise(image) for image in boxes]))
     weights = scale.weights / float(1 << pixels_smooth.WEIGHT_BITS)
     smoothed_noise = max(noise * float(np.sum(weights**2)), 0.5) * _FRACTION
     floor = math.ceil(_NOISE_FACTOR_MASK * smoothed_noise)
     lowest = math.ceil(_NOISE_FACTOR_SEED * smoothed_noise)
-    typical = _measure_typical_contrast(read, boxes, scale=scale, floor=floor, lowest=lowest)
+    typical = _measure_typical_contrast(boxes, scale=scale, floor=floor, lowest=lowest)
     return SlideStatistics(floor=floor, lowest_seed=max(lowest, int(_TYPICAL_SHARE * typical)))
 
 
 def _measure_typical_contrast(
-    read: ReadBox, boxes: list[Box], *, scale: NucleusScale, floor: int, lowest: int
+    boxes: list[GreyImage], *, scale: NucleusScale, floor: int, lowest: int
 ) -> float:
     found = []
-    for box in boxes:
-        terrain = survey_terrain(read(box), scale=scale, floor=floor)
-        contrast = terrain.contrast[terrain.score > 0]
-        found.append(contrast[contrast >= lowest])
+    for image in boxes:
+        whole = Box(0, image.shape[0], 0, image.shape[1])
+        contrast, mask = survey_contrast(image, whole, scale=scale, floor=floor)
+        found.append(contrast[mask & (contrast >= lowest)])
     contrasts = np.concatenate(found)
     return float(np.median(contrasts)) if contrasts.size >= scale.smallest_area_px else 0.0
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from chc_gating.imaging.blocks import Box
 from chc_gating.imaging.nucleus_scale import NucleusScale
-from chc_gating.kernels import pixels_smooth
+from chc_gating.kernels import pixels_contrast, pixels_smooth
 
 GreyImage = NDArray[np.uint8] | NDArray[np.uint16]
 
@@ -27,24 +28,30 @@ class Terrain:
     score: NDArray[np.int32]
 
 
-def survey_terrain(dna: GreyImage, *, scale: NucleusScale, floor: int) -> Terrain:
-    """Return the terrain of an image, in smoothed units (1/16 grey level).
+def survey_contrast(
+    dna: GreyImage, box: Box, *, scale: NucleusScale, floor: int
+) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
+    """Return contrast, in smoothed units (1/16 grey level), and mask of a box of an image.
 
     The mask is where a smoothed pixel exceeds the mean of its window's darker pixels by more than
     ``floor`` and by more than 40 % of what the brighter ones exceed them by; darker and brighter
-    are told apart by the window's mean. The score is the smoothed depth in the mask.
+    are told apart by the window's mean.
     """
     levels = pixels_smooth.smooth_image(as_uint16(dna), scale.weights)
-    everything = np.full(levels.shape, -1, np.int32)
-    mean = pixels_smooth.mean_above(levels, everything, scale.window)
-    bright = pixels_smooth.mean_above(levels, mean, scale.window)
-    # The darker pixels are those whose negative exceeds the mean's; negation is exact.
-    dark = -pixels_smooth.mean_above(-levels, -mean - 1, scale.window)
-    contrast = levels - dark
-    mask = contrast > np.maximum(floor, _MIDDLE_PERCENT * (bright - dark) // 100)
+    mean = pixels_contrast.mean_box(levels, scale.window)
+    contrast, mask = pixels_contrast.find_contrast(
+        levels, mean, scale.window, floor, _MIDDLE_PERCENT, box.edges
+    )
+    return contrast, mask
+
+
+def survey_terrain(dna: GreyImage, box: Box, *, scale: NucleusScale, floor: int) -> Terrain:
+    """Return the terrain of a box of an image. The score is the smoothed depth in the mask."""
+    contrast, mask = survey_contrast(dna, box, scale=scale, floor=floor)
     depth = pixels_smooth.measure_depth(mask, scale.radius * pixels_smooth.STEP)
-    score = pixels_smooth.smooth_image(depth, scale.depth_weights) + np.int32(1)
-    score[~mask] = 0
+    score = pixels_smooth.smooth_image(depth, scale.depth_weights)
+    score += 1
+    score *= mask
     return Terrain(contrast=contrast, score=score)
 
 

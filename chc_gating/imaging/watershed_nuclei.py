@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from chc_gating.errors import RawFileError
 from chc_gating.imaging.blocks import Box
 from chc_gating.imaging.methods import SeedImage
 from chc_gating.imaging.nucleus_scale import NucleusScale
@@ -29,6 +30,9 @@ from chc_gating.kernels import watershed
 
 _EDGE_PERCENT = 25
 """A nucleus ends where its contrast falls below this share of its seed's."""
+
+_LARGEST_DIAMETER_PX = 200
+"""Of typical nuclei: a block with its halo then has 19 million pixels."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,15 @@ class WatershedMethod:
     def prepare(
         self, read: ReadBox, shape: tuple[int, int], *, diameter_px: float
     ) -> PreparedWatershed:
-        """Return the method with the slide's noise and typical contrast."""
+        """Return the method with the slide's noise and typical contrast.
+
+        Raises RawFileError where nuclei are so large that a block's halo would fill the memory.
+        """
+        if diameter_px > _LARGEST_DIAMETER_PX:
+            raise RawFileError(
+                f"nuclei of {diameter_px:.0f} px are more than {_LARGEST_DIAMETER_PX} px across; "
+                "correct pixel_size_um or nucleus_um, or export the image at a lower resolution"
+            )
         scale = NucleusScale(diameter_px)
         return PreparedWatershed(scale, measure_statistics(read, shape, scale=scale), shape[1])
 
@@ -63,21 +75,28 @@ class PreparedWatershed:
 
     def label_block(self, dna: GreyImage, block: Box, *, outer: Box) -> SeedImage:
         """Return the seed index of each pixel of a block, -1 in the background."""
-        scale, statistics = self.scale, self.statistics
-        terrain = survey_terrain(dna, scale=scale, floor=statistics.floor)
-        ways = watershed.climb_once(terrain.score)
-        watershed.join_maxima(terrain.score, ways, scale.join)
-        seeds = watershed.label_basins(
-            ways, terrain.contrast, statistics.lowest_seed, _EDGE_PERCENT, scale.radius
-        )
+        # What a step looks at is less than what the step before it had to look at.
+        scale, shape = self.scale, (outer.height, outer.width)
         core = block.within(outer)
-        counted = core.grow(2 * scale.radius, (outer.height, outer.width))
+        inner = core.grow(scale.mask_reach_px, shape)
+        terrain = survey_terrain(dna, inner, scale=scale, floor=self.statistics.floor)
+        ways, inside = watershed.climb_once(terrain.score)
+        watershed.join_maxima(terrain.score, ways, inside, scale.join)
+        seeds = watershed.label_basins(
+            ways,
+            inside,
+            terrain.contrast,
+            self.statistics.lowest_seed,
+            _EDGE_PERCENT,
+            scale.radius,
+        )
         labels: SeedImage = watershed.keep_nuclei(
             seeds,
+            inside,
             scale.smallest_area_px,
-            counted.edges,
-            core.edges,
-            (outer.y0, outer.x0),
+            core.grow(scale.basin_reach_px, shape).within(inner).edges,
+            core.within(inner).edges,
+            (outer.y0 + inner.y0, outer.x0 + inner.x0),
             self.width,
         )
         return labels

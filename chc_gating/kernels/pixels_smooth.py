@@ -1,4 +1,4 @@
-"""Smoothing and local thresholds in integers.
+"""Smoothing and depth in integers.
 
 Everything here is whole-number arithmetic, so a pixel's result depends on the pixels within
 reach and on nothing else: not on its place in the array, on vector units, or on the machine.
@@ -55,49 +55,6 @@ def smooth_image(image: NDArray[np.uint16], weights: IntImage) -> IntImage:
                 row[x] += weight * padded[x + k]
         for x in range(width):
             result[y, x] = row[x] >> WEIGHT_BITS
-    return result
-
-
-@kernel
-def _add_row(image: IntImage, above: IntImage, y: int, sign: int, sums, counts) -> None:  # type: ignore[no-untyped-def]
-    """Add (or with ``sign`` -1 take away) the pixels of row ``y`` that exceed ``above``."""
-    for x in range(image.shape[1]):
-        if image[y, x] > above[y, x]:
-            sums[x] += sign * np.int64(image[y, x])
-            counts[x] += sign
-
-
-@kernel
-def mean_above(image: IntImage, above: IntImage, radius: int) -> IntImage:
-    """Return, for each pixel, the mean of those pixels of its window that exceed ``above``.
-
-    The window is the square of ``radius`` around the pixel, clipped to the image; the mean is
-    rounded down; where no pixel exceeds ``above`` it is the image's own value.
-    """
-    height, width = image.shape
-    result = np.empty((height, width), np.int32)
-    sums = np.zeros(width, np.int64)
-    counts = np.zeros(width, np.int64)
-    for y in range(min(radius, height)):
-        _add_row(image, above, y, 1, sums, counts)
-    for y in range(height):
-        if y + radius < height:
-            _add_row(image, above, y + radius, 1, sums, counts)
-        if y - radius - 1 >= 0:
-            _add_row(image, above, y - radius - 1, -1, sums, counts)
-        total = np.int64(0)
-        count = np.int64(0)
-        for x in range(min(radius, width)):
-            total += sums[x]
-            count += counts[x]
-        for x in range(width):
-            if x + radius < width:
-                total += sums[x + radius]
-                count += counts[x + radius]
-            if x - radius - 1 >= 0:
-                total -= sums[x - radius - 1]
-                count -= counts[x - radius - 1]
-            result[y, x] = total // count if count > 0 else image[y, x]
     return result
 
 

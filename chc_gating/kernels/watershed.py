@@ -3,7 +3,9 @@
 A flooding watershed settles the border of two basins by what flooded them, and so on without
 bound; two blocks of a slide could then disagree at their seam. Here a pixel's basin depends on
 the score along its own way up, and that way is confined to a box around its seed.
-Axes: (y, x) pixels; ways are held as flat indices, y * width + x.
+Axes: (y, x) pixels; ways are held as flat indices, y * width + x, in int32: an array has fewer
+than 2**31 pixels. Few pixels lie in nuclei, so what comes after the first look goes along a list
+of them.
 """
 
 from __future__ import annotations
@@ -14,20 +16,24 @@ from numpy.typing import NDArray
 from chc_gating.kernels.options import kernel
 
 ScoreImage = NDArray[np.int32]
-WayImage = NDArray[np.int64]
+WayImage = NDArray[np.int32]
+Pixels = NDArray[np.int32]
 
 OUTSIDE, UNKNOWN = -1, -2
 
 
 @kernel
-def climb_once(score: ScoreImage) -> WayImage:
+def climb_once(score: ScoreImage) -> tuple[WayImage, Pixels]:
     """Return for each pixel the flat index of its highest neighbour, its own at a maximum.
 
-    Pixels of score 0 are outside (-1). Higher means a greater score, and of equal scores the
-    pixel that comes first in raster order, so that every maximum is a single pixel.
+    Pixels of score 0 are outside (-1); the others' flat indices are returned too, ascending.
+    Higher means a greater score, and of equal scores the pixel that comes first in raster order,
+    so that every maximum is a single pixel.
     """
     height, width = score.shape
-    ways = np.full((height, width), OUTSIDE, np.int64)
+    ways = np.full((height, width), OUTSIDE, np.int32)
+    inside = np.empty(score.size, np.int32)
+    found = 0
     # A frame of pixels outside spares every pixel the look for the edge.
     framed = np.zeros((height + 2, width + 2), np.int32)
     framed[1:-1, 1:-1] = score
@@ -36,6 +42,8 @@ def climb_once(score: ScoreImage) -> WayImage:
         for x in range(width):
             if here[x + 1] == 0:
                 continue
+            inside[found] = y * width + x
+            found += 1
             # In raster order, so that of equal scores the first one stays.
             best, to_y, to_x = above[x], -1, -1
             if above[x + 1] > best:
@@ -55,7 +63,7 @@ def climb_once(score: ScoreImage) -> WayImage:
             if below[x + 2] > best:
                 best, to_y, to_x = below[x + 2], 1, 1
             ways[y, x] = (y + to_y) * width + x + to_x
-    return ways
+    return ways, inside[:found].copy()
 
 
 @kernel
@@ -70,25 +78,24 @@ def _line_is_inside(score: ScoreImage, y0: int, x0: int, y1: int, x1: int) -> bo
 
 
 @kernel
-def join_maxima(score: ScoreImage, ways: WayImage, radius: int) -> None:
+def join_maxima(score: ScoreImage, ways: WayImage, inside: Pixels, radius: int) -> None:
     """Lead each maximum to the highest maximum within ``radius``; what is left are seeds.
 
     Only a maximum that a straight line inside the mask joins counts, so that a nucleus is not
     led across a gap into its neighbour. Changes ``ways`` in place.
     """
     height, width = score.shape
-    found = np.empty(score.size, np.int64)
-    count = 0
-    for y in range(height):
-        for x in range(width):
-            if ways[y, x] == y * width + x:
-                found[count] = y * width + x
-                count += 1
+    up = ways.ravel()
     is_maximum = np.zeros((height, width), np.bool_)
-    for i in range(count):
-        is_maximum[found[i] // width, found[i] % width] = True
-    for i in range(count):
-        y, x = found[i] // width, found[i] % width
+    found = np.empty(inside.size, np.int32)
+    count = 0
+    for here in inside:
+        if up[here] == here:
+            found[count] = here
+            count += 1
+            is_maximum[here // width, here % width] = True
+    for here in found[:count]:
+        y, x = here // width, here % width
         best, best_y, best_x = score[y, x], y, x
         for ny in range(max(y - radius, 0), min(y + radius + 1, height)):
             for nx in range(max(x - radius, 0), min(x + radius + 1, width)):
@@ -99,12 +106,12 @@ def join_maxima(score: ScoreImage, ways: WayImage, radius: int) -> None:
                 higher = value > best or (value == best and first)
                 if higher and _line_is_inside(score, y, x, ny, nx):
                     best, best_y, best_x = value, ny, nx
-        ways[y, x] = best_y * width + best_x
+        up[here] = best_y * width + best_x
 
 
 @kernel
-def label_basins(
-    ways: WayImage, contrast: ScoreImage, lowest_seed: int, share: int, max_radius: int
+def label_basins(  # type: ignore[no-untyped-def]
+    ways: WayImage, inside: Pixels, contrast: ScoreImage, lowest_seed: int, share: int, max_radius
 ) -> WayImage:
     """Return the seed (flat index) of each pixel, -1 outside.
 
@@ -115,14 +122,14 @@ def label_basins(
     """
     height, width = ways.shape
     up, level = ways.ravel(), contrast.ravel()
-    seeds = np.full(ways.size, UNKNOWN, np.int64)
-    way = np.empty(ways.size, np.int64)
-    for start in range(ways.size):
+    seeds = np.full(ways.size, OUTSIDE, np.int32)
+    for here in inside:
+        seeds[here] = UNKNOWN
+    way = np.empty(inside.size, np.int32)
+    for start in inside:
         here, steps = start, 0
         while seeds[here] == UNKNOWN:
-            if up[here] == OUTSIDE:
-                seeds[here] = OUTSIDE
-            elif up[here] == here:
+            if up[here] == here:
                 seeds[here] = here if level[here] >= lowest_seed else OUTSIDE
             else:
                 way[steps] = here
@@ -140,15 +147,15 @@ def label_basins(
                 or abs(here % width - seed_x) > max_radius
                 or 100 * np.int64(level[here]) < lowest
             ):
-                seed = OUTSIDE
+                seed = np.int32(OUTSIDE)
             seeds[here] = seed
     return seeds.reshape((height, width))
 
 
 @kernel
 def keep_nuclei(  # type: ignore[no-untyped-def]
-    seeds: WayImage, smallest_area: int, counted, kept, origin, slide_width: int
-) -> WayImage:
+    seeds: WayImage, inside: Pixels, smallest_area: int, counted, kept, origin, slide_width: int
+) -> NDArray[np.int64]:
     """Return the seed's index on the slide of each pixel of a box, -1 outside nuclei.
 
     ``counted`` and ``kept`` are boxes (y0, y1, x0, x1): a nucleus is large enough when its
@@ -156,17 +163,32 @@ def keep_nuclei(  # type: ignore[no-untyped-def]
     first pixel (y, x) on the slide.
     """
     width = seeds.shape[1]
+    of = seeds.ravel()
     areas = np.zeros(seeds.size, np.int32)
-    for y in range(counted[0], counted[1]):
-        for x in range(counted[2], counted[3]):
-            if seeds[y, x] != OUTSIDE:
-                areas[seeds[y, x]] += 1
+    for here in inside:
+        y, x = here // width, here % width
+        is_counted = counted[0] <= y < counted[1] and counted[2] <= x < counted[3]
+        if is_counted and of[here] != OUTSIDE:
+            areas[of[here]] += 1
     y0, y1, x0, x1 = kept
     result = np.full((y1 - y0, x1 - x0), OUTSIDE, np.int64)
-    for y in range(y0, y1):
-        for x in range(x0, x1):
-            seed = seeds[y, x]
-            if seed != OUTSIDE and areas[seed] >= smallest_area:
-                place = (seed // width + origin[0]) * slide_width
-                result[y - y0, x - x0] = place + seed % width + origin[1]
+    for here in inside:
+        seed = of[here]
+        if seed == OUTSIDE or areas[seed] < smallest_area:
+            continue
+        y, x = here // width, here % width
+        if y0 <= y < y1 and x0 <= x < x1:
+            place = (np.int64(seed // width) + origin[0]) * slide_width
+            result[y - y0, x - x0] = place + seed % width + origin[1]
     return result
+
+
+@kernel
+def count_seeds(seeds, y0: int, x0: int, slide_width: int) -> int:  # type: ignore[no-untyped-def]
+    """Count the pixels of a block, at (y0, x0) of the slide, that are the seed of their nucleus."""
+    count = 0
+    for y in range(seeds.shape[0]):
+        first = (y0 + y) * slide_width + x0
+        for x in range(seeds.shape[1]):
+            count += seeds[y, x] == first + x
+    return count

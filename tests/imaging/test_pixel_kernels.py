@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from chc_gating.imaging.nucleus_scale import NucleusScale
 from chc_gating.imaging.rings import grow_cells
-from chc_gating.kernels import pixels_smooth, watershed
+from chc_gating.kernels import pixels_contrast, pixels_smooth, watershed
 
 RNG = np.random.default_rng(5)
 
@@ -33,18 +33,31 @@ def test_weights_sum_to_one_and_keep_a_flat_saturated_image(diameter: float) -> 
     assert (pixels_smooth.smooth_image(flat, weights) == 65535 * 16).all()
 
 
-def test_mean_above_equals_its_definition() -> None:
-    image = RNG.integers(-50, 50, (13, 17)).astype(np.int32)
-    above = RNG.integers(-50, 50, (13, 17)).astype(np.int32)
-    radius = 3
-    expected = image.copy()
-    for y in range(13):
-        for x in range(17):
-            window = np.s_[max(y - radius, 0) : y + radius + 1, max(x - radius, 0) : x + radius + 1]
-            chosen = image[window][image[window] > above[window]]
-            if chosen.size:
-                expected[y, x] = int(chosen.sum()) // chosen.size
-    np.testing.assert_array_equal(pixels_smooth.mean_above(image, above, radius), expected)
+def window_of(image: NDArray[np.int32], y: int, x: int, radius: int) -> NDArray[np.int32]:
+    return image[max(y - radius, 0) : y + radius + 1, max(x - radius, 0) : x + radius + 1]
+
+
+@pytest.mark.parametrize("shape", [(13, 17), (1, 1), (2, 40), (40, 3)])
+@pytest.mark.parametrize("radius", [1, 3, 12, 30])
+def test_means_and_contrast_equal_their_definitions(shape: tuple[int, int], radius: int) -> None:
+    image = RNG.integers(0, 1 << 20, shape).astype(np.int32)
+    mean = pixels_contrast.mean_box(image, radius)
+    expected = np.empty((3, *shape), np.int32)
+    for y in range(shape[0]):
+        for x in range(shape[1]):
+            window = window_of(image, y, x, radius)
+            bright = window > window_of(mean, y, x, radius)
+            high = window[bright].sum() // bright.sum() if bright.any() else image[y, x]
+            low = -(-window[~bright].sum() // (~bright).sum()) if not bright.all() else image[y, x]
+            over = image[y, x] - low
+            inside = over > max(90_000, 40 * (high - low) // 100)
+            expected[:, y, x] = (window.sum() // window.size, over, inside)
+    np.testing.assert_array_equal(mean, expected[0])
+    for box in ((0, shape[0], 0, shape[1]), (shape[0] // 2, shape[0], shape[1] // 3, shape[1])):
+        contrast, mask = pixels_contrast.find_contrast(image, mean, radius, 90_000, 40, box)
+        rows, columns = slice(box[0], box[1]), slice(box[2], box[3])
+        np.testing.assert_array_equal(contrast, expected[1, rows, columns])
+        np.testing.assert_array_equal(mask, expected[2, rows, columns])
 
 
 def test_depth_follows_the_euclidean_distance_within_the_chamfers_error() -> None:
@@ -66,15 +79,16 @@ def test_depth_is_capped_so_that_its_reach_is_finite() -> None:
 
 def test_equal_maxima_give_one_seed_each_by_raster_order() -> None:
     score = np.array([[0, 0, 0, 0], [0, 7, 7, 0], [0, 7, 7, 0], [0, 0, 0, 0]], np.int32)
-    ways = watershed.climb_once(score)
+    ways, inside = watershed.climb_once(score)
+    assert inside.tolist() == [5, 6, 9, 10]
     assert ways[1:3, 1:3].tolist() == [[5, 5], [5, 5]]
     assert (ways[score == 0] == watershed.OUTSIDE).all()
 
 
-def basins(score: NDArray[np.int32], *, join: int, radius: int = 20) -> NDArray[np.int64]:
-    ways = watershed.climb_once(score)
-    watershed.join_maxima(score, ways, join)
-    return watershed.label_basins(ways, score, 1, 0, radius)
+def basins(score: NDArray[np.int32], *, join: int, radius: int = 20) -> NDArray[np.int32]:
+    ways, inside = watershed.climb_once(score)
+    watershed.join_maxima(score, ways, inside, join)
+    return watershed.label_basins(ways, inside, score, 1, 0, radius)
 
 
 def test_a_lower_maximum_within_reach_is_joined_and_one_beyond_is_not() -> None:

@@ -109,3 +109,11 @@ def test_measure_before_segment_says_what_to_run(tmp_path: Path) -> None:
             labels=tmp_path,
             output=tmp_path / "out",
         )
+
+
+def test_nuclei_too_large_for_a_halo_are_refused_or_a_result(tmp_path: Path) -> None:
+    slide, panel, out = make_slide(tmp_path), write_panel(tmp_path), tmp_path / "out"
+    with pytest.raises(RawFileError, match="450 px are more than 200 px across"):
+        segment(slide, panel=panel, output=out, pixel_size_um=0.02)
+    segment(slide, panel=panel, output=out, pixel_size_um=0.02, record_faults=True)
+    assert read_record(out / "segmentation.json", Segmentation).status == "not_counted"
