@@ -342,11 +342,11 @@ the caches; every gate, sum and density runs along them in vector instructions.
 
 ## Start
 
-Most of a small file's time is the import of numba and of its compiled kernels. These are compiled
-once for a processor (about 20 s) and kept in `__pycache__` beside the code, or in numba's own cache
-folder where that cannot be written. They are not shipped: the machine code holds for one type of
-processor and one version of numba. `make` compiles them when it sets up; on a cluster whose nodes
-are of several types, the first job on each compiles them anew.
+A small file's time is that of imports: numpy, pydantic, pyarrow. numba is not among them: the
+kernels are compiled once for a processor (about 20 s), and their object code is kept in
+`__pycache__` beside them, from where llvmlite loads it in milliseconds (architecture.md, 12).
+It is not shipped: machine code holds for one type of processor. `make` compiles it when it sets up;
+on a cluster whose nodes are of several types, the first job on each compiles it anew.
 """
 
 

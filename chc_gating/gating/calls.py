@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from chc_gating.gating.task import Task
-from chc_gating.kernels.sweep import Found, Room, State, Sums, sweep
+from chc_gating.kernels.entries import sweep
+from chc_gating.kernels.records import Found, Room, State, Sums
 from chc_gating.model.events import StoredBatch
 
 

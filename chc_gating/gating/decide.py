@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chc_gating.kernels.plan_arrays import NOMINAL
-from chc_gating.kernels.sweep import State
+from chc_gating.kernels.records import State
 
 
 def ask_events(state: State, parent: int) -> NDArray[np.int64]:

@@ -8,7 +8,7 @@ from chc_gating.gating.calls import prepare_batch
 from chc_gating.gating.density_plan import BINS
 from chc_gating.gating.plan import Axis
 from chc_gating.gating.scale import space_edges
-from chc_gating.kernels.density import compute_values
+from chc_gating.kernels.entries import compute_values
 from chc_gating.kernels.plan_arrays import PlanArrays
 from chc_gating.model.events import EventStream, FloatArray
 from chc_gating.model.panel import Transform

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from chc_gating.kernels.plan_arrays import PlanArrays
-from chc_gating.kernels.sweep import State
+from chc_gating.kernels.records import State
 from chc_gating.model.acquisition import AppliedCut
 from chc_gating.model.events import EventStream, FloatArray, StoredBatch
 from chc_gating.model.panel import Transform

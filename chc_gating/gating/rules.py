@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from chc_gating.errors import ChcError, RawFileError
 from chc_gating.gating.decide import ask_events, bit_of, enter_population
 from chc_gating.gating.dimensions import GateAxis, LinearValue, read_axes
+from chc_gating.kernels.entries import find_inside_polygon
 from chc_gating.kernels.plan_arrays import NOMINAL, IntArray
-from chc_gating.kernels.shapes import find_inside_polygon
-from chc_gating.kernels.sweep import State
+from chc_gating.kernels.records import State
 from chc_gating.model.acquisition import FittedLine
 from chc_gating.model.events import FloatArray, StoredBatch
 
@@ -80,7 +80,8 @@ class PolygonRule(ValueRule):
     def decide(self, stored: StoredBatch, rows: IntArray) -> Verdicts:
         """Return a verdict (k,) on some events."""
         at, finite = read_axes(self.axes, stored, rows)
-        inside = find_inside_polygon(at, self.vertices)
+        inside = np.empty(len(at), dtype=np.bool_)
+        find_inside_polygon(np.ascontiguousarray(at), self.vertices, inside)
         return _verdicts(inside, finite, complement=self.complement)
 
 

@@ -10,7 +10,7 @@ from chc_gating.gating.calls import call_events, set_up_found, set_up_state
 from chc_gating.gating.plan import EventRule, GatePlan
 from chc_gating.gating.task import Task, plot_course, set_up_room, set_up_sums
 from chc_gating.kernels.plan_arrays import PlanArrays
-from chc_gating.kernels.sweep import State
+from chc_gating.kernels.records import State
 from chc_gating.model.events import StoredBatch
 
 

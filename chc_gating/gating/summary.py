@@ -15,7 +15,7 @@ from chc_gating.gating.rules import SingletRule
 from chc_gating.gating.task import Task, name_leaves
 from chc_gating.gating.worker import Worker
 from chc_gating.kernels.plan_arrays import HIGH_CUT, LOW_CUT, NOMINAL
-from chc_gating.kernels.sweep import State, Sums
+from chc_gating.kernels.records import State, Sums
 from chc_gating.model.density import Density
 from chc_gating.model.events import EventStream, FloatArray, StoredBatch
 from chc_gating.model.flags import EVENT_FLAGS, event_flag_bit

@@ -11,10 +11,15 @@ from numpy.typing import NDArray
 
 from chc_gating.gating.density_plan import BINS
 from chc_gating.gating.plan import EventRule, GatePlan
-from chc_gating.kernels.density import tabulate_starts
-from chc_gating.kernels.gate_block import BLOCK_EVENTS, set_up_desk
 from chc_gating.kernels.plan_arrays import PlanArrays
-from chc_gating.kernels.sweep import Course, Room, Sums
+from chc_gating.kernels.records import (
+    BLOCK_EVENTS,
+    Course,
+    Room,
+    Sums,
+    set_up_desk,
+    tabulate_starts,
+)
 from chc_gating.model.events import FloatArray
 from chc_gating.model.flags import event_flag_bit
 from chc_gating.model.phenotypes import CANDIDATE_CLASSES

@@ -9,8 +9,8 @@ import numpy as np
 from chc_gating.gating.calls import call_events, prepare_batch, set_up_found, set_up_state
 from chc_gating.gating.candidates import CandidateRows, CandidateStore
 from chc_gating.gating.task import Task, set_up_room, set_up_sums
-from chc_gating.kernels.density import compute_values
-from chc_gating.kernels.sweep import Found, Room, State, Sums
+from chc_gating.kernels.entries import compute_values
+from chc_gating.kernels.records import Found, Room, State, Sums
 from chc_gating.model.events import StoredBatch
 
 

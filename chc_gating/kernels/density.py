@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from chc_gating.kernels.options import kernel
 
@@ -45,14 +44,3 @@ def compute_values(stored, indices, first, detectors, weights, values):  # type:
             for t in range(first[v], first[v + 1]):
                 total += stored[indices[e], detectors[t]] * weights[t]
             values[e, v] = total
-
-
-def tabulate_starts(edges: NDArray[np.float64]) -> NDArray[np.int16]:
-    """Return the table (65536,) of `find_bin` for ascending edges (bins + 1,)."""
-    upper = np.arange(1 << 16, dtype=np.uint32) << np.uint32(16)
-    ends = np.stack([upper, upper | np.uint32(0xFFFF)]).view(np.float32)
-    with np.errstate(all="ignore"):  # among the patterns are NaN and infinities
-        # one step lower: a float64 just below an edge may be rounded up onto it
-        least = np.nextafter(np.fmin(ends[0], ends[1]), np.float32(-np.inf)).astype(np.float64)
-    starts = np.searchsorted(edges, least, side="right") - 1
-    return np.asarray(np.clip(starts, 0, len(edges) - 2), dtype=np.int16)

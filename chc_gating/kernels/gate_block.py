@@ -6,50 +6,11 @@ counts a reference.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
-
 import numpy as np
-from numpy.typing import NDArray
 
 from chc_gating.kernels import gate
 from chc_gating.kernels.options import part
-from chc_gating.kernels.plan_arrays import NOMINAL, NONE, RATIO, WHEN, FloatArray
-
-BLOCK_EVENTS = 4000
-"""Events of a block: 192 KB of 12 float32 channels, and about as much beside them; no power
-of two, so that columns do not fall on the same lines of the caches."""
-
-
-class Desk(NamedTuple):
-    """Room for a block of up to n events, in columns, and for what they are found to be."""
-
-    column: NDArray[np.float32] | FloatArray  # (m, n) stored values
-    member: NDArray[np.uint8]  # (P, n) 1: inside the population
-    invalid: NDArray[np.uint64]  # (n,) bit p: in p's parent, and p's gate is not decided
-    leaf: NDArray[np.int16]  # (n,) class, 0 without one
-    flags: NDArray[np.uint32]  # (n,)
-    near: NDArray[np.uint8]  # (n,) 1: moved cuts change a marker that was looked at
-    value: FloatArray  # (n,)
-    below: FloatArray  # (n,)
-    verdict: NDArray[np.uint8]  # (n,)
-    code: NDArray[np.uint16]  # (n,) states of markers, two bits each
-
-
-def set_up_desk(populations: int, channels: int, *, dtype: np.dtype[Any]) -> Desk:
-    """Return a desk for so many populations, and channels of a type."""
-    n = BLOCK_EVENTS
-    return Desk(
-        column=np.zeros((channels, n), dtype=dtype),
-        member=np.zeros((populations, n), dtype=np.uint8),
-        invalid=np.zeros(n, dtype=np.uint64),
-        leaf=np.zeros(n, dtype=np.int16),
-        flags=np.zeros(n, dtype=np.uint32),
-        near=np.zeros(n, dtype=np.uint8),
-        value=np.zeros(n),
-        below=np.zeros(n),
-        verdict=np.zeros(n, dtype=np.uint8),
-        code=np.zeros(n, dtype=np.uint16),
-    )
+from chc_gating.kernels.plan_arrays import NOMINAL, NONE, RATIO, WHEN
 
 
 @part

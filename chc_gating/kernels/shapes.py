@@ -8,17 +8,18 @@ from chc_gating.kernels.options import kernel
 
 
 @kernel
-def find_inside_polygon(points, vertices):  # type: ignore[no-untyped-def]
-    """Return whether points (n, 2) lie in a polygon (v, 2), by the even-odd rule of Gating-ML 2.0.
+def find_inside_polygon(points, vertices, inside):  # type: ignore[no-untyped-def]
+    """Fill inside (n,) with whether points (n, 2) lie in a polygon (v, 2).
 
-    A part that the outline encloses twice is outside. Edges are half open, so that of two
-    polygons with a common edge a point on it is in one. NaN and infinite points are outside.
+    By the even-odd rule of Gating-ML 2.0: a part that the outline encloses twice is outside. Edges
+    are half open, so that of two polygons with a common edge a point on it is in one. NaN and
+    infinite points are outside.
     """
-    inside = np.zeros(points.shape[0], dtype=np.bool_)
     last = vertices.shape[0]
     for i in range(points.shape[0]):
         x, y = points[i, 0], points[i, 1]
         if not (np.isfinite(x) and np.isfinite(y)):
+            inside[i] = False
             continue
         crossings = 0
         for v in range(last):
@@ -29,4 +30,3 @@ def find_inside_polygon(points, vertices):  # type: ignore[no-untyped-def]
             if (ay <= y < by and side > 0) or (by <= y < ay and side < 0):
                 crossings += 1
         inside[i] = crossings % 2 == 1
-    return inside

@@ -6,23 +6,14 @@ by whoever calls, from the `State` of the batch.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
-from numpy.typing import NDArray
 
 from chc_gating.kernels.density import fill_density
-from chc_gating.kernels.gate_block import (
-    BLOCK_EVENTS,
-    Desk,
-    classify_block,
-    flag_block,
-    gate_block,
-    read,
-)
+from chc_gating.kernels.gate_block import classify_block, flag_block, gate_block, read
 from chc_gating.kernels.margins import count_margins
 from chc_gating.kernels.options import kernel, part
-from chc_gating.kernels.plan_arrays import NOMINAL, NONE, FloatArray, IntArray
+from chc_gating.kernels.plan_arrays import NOMINAL, NONE
+from chc_gating.kernels.records import BLOCK_EVENTS, LEANS, LEFT, NONFINITE, SATURATED
 from chc_gating.kernels.tally import (
     count_bits,
     count_classes,
@@ -30,74 +21,6 @@ from chc_gating.kernels.tally import (
     count_shared,
     move_classes,
 )
-
-BEAD, NONFINITE, SATURATED, LEANS, LEFT = range(5)
-"""Places in `Course.flag_bits`."""
-
-
-class Course(NamedTuple):
-    """What is the same for every batch, beside the plan."""
-
-    bin_first: IntArray  # (B + 1,) the first event of every time bin, and the event count
-    density_population: IntArray  # (D,)
-    density_value: IntArray  # (D, 2) the values across and up
-    density_axis: IntArray  # (D, 2) which edges, across and up
-    edges: FloatArray  # (A, bins + 1), each once, so that their tables stay in the caches
-    starts: NDArray[np.int16]  # (A, 65536), see `find_bin`
-    stride: int  # densities take every stride-th event
-    is_candidate: NDArray[np.bool_]  # (L,)
-    flag_bits: NDArray[np.uint32]  # (5,) bead, nonfinite, saturated, leans, left
-
-
-class Sums(NamedTuple):
-    """Sums over the events that a thread has seen: per time bin, per channel, per density."""
-
-    population: IntArray  # (B, P)
-    undecided: IntArray  # (B, P) events of the parent that the gate cannot decide
-    bead: IntArray  # (B, P) counting beads among the events of each population
-    flags: IntArray  # (B, 32) events per flag bit
-    leaf: IntArray  # (B, 3 scenarios, L) events per class
-    clean: IntArray  # (B, L) the same, neither saturated nor leaning on a saturated detector
-    saturated: IntArray  # (m,) events at or above saturation
-    nonfinite: IntArray  # (m,)
-    lowest: FloatArray  # (m,) lowest finite stored value, inf before any
-    at_lowest: IntArray  # (m,) events that have it
-    densities: NDArray[np.uint32]  # (D, bins, bins) up then across
-
-
-class State(NamedTuple):
-    """What the n events of a batch are found to be; without events where nobody asks.
-
-    mask : (n, 3) uint64, bit p of [i, s]: inside population p with the cuts as they are, lower,
-    higher. invalid : (n,) uint64, bit p: in p's parent, and p's gate is not decided since a value
-    is not finite. leaf : (n,) class index, 0 without a class. flags : (n,) event flags. near : (n,)
-    1 where moved cuts change a marker that was looked at.
-    """
-
-    mask: NDArray[np.uint64]
-    invalid: NDArray[np.uint64]
-    leaf: NDArray[np.int16]
-    flags: NDArray[np.uint32]
-    near: NDArray[np.uint8]
-
-
-class Found(NamedTuple):
-    """Room for the candidates of a batch: place in the batch, class, flags."""
-
-    row: IntArray
-    leaf: NDArray[np.int16]
-    flags: NDArray[np.uint32]
-
-
-class Room(NamedTuple):
-    """Where a thread works: a desk for a block, and one for those of its events near a cut."""
-
-    desk: Desk
-    close: Desk
-    close_row: IntArray  # (n,) where in the block the events near a cut are
-    threshold: NDArray[np.float32] | FloatArray  # (m,) the smallest stored values that saturate
-    in_block: IntArray  # (m,) saturated events of the block
-    classes: IntArray  # (4, L)
 
 
 @kernel

@@ -6,7 +6,7 @@ import numpy as np
 
 from chc_gating.gating.compile import compile_gates
 from chc_gating.gating.run import run_plan
-from chc_gating.kernels.shapes import find_inside_polygon
+from chc_gating.kernels.entries import find_inside_polygon
 from chc_gating.model.events import EventStream
 from chc_gating.model.gates import Gates
 from chc_gating.model.panel import Panel
@@ -33,7 +33,7 @@ def warm() -> None:
     plan = compile_gates(panel, gates, channels=("A",), labels=(None,), spillover=None)
     for events in (np.ones((1, 1), dtype=np.float32), np.ones((1, 1))):
         run_plan(_stream(events), plan)
-    find_inside_polygon(np.zeros((1, 2)), np.zeros((3, 2)))
+    find_inside_polygon(np.zeros((1, 2)), np.zeros((3, 2)), np.zeros(1, dtype=np.bool_))
 
 
 def _stream(events: np.ndarray) -> EventStream:

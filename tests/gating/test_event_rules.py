@@ -12,7 +12,7 @@ from chc_gating.gating.plan import GatePlan
 from chc_gating.gating.run import run_plan
 from chc_gating.gating.task import find_thresholds
 from chc_gating.kernels.plan_arrays import RULE
-from chc_gating.kernels.sweep import State
+from chc_gating.kernels.records import State
 from chc_gating.model.events import FloatArray, StoredBatch
 from tests.gating.scenes import make_events, make_plan, make_stream
 from tests.gating.test_run_laws import assert_same

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chc_gating.kernels import gate
-from chc_gating.kernels.density import find_bin, tabulate_starts
+from chc_gating.kernels.density import find_bin
 from chc_gating.kernels.gate import (
     FAILS,
     INDETERMINATE,
@@ -23,6 +23,7 @@ from chc_gating.kernels.gate import (
     read_value,
 )
 from chc_gating.kernels.margins import count_margins
+from chc_gating.kernels.records import tabulate_starts
 from chc_gating.kernels.tally import count_bits, count_classes
 from chc_gating.model import marker_states, phenotypes
 

@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from numba.core.errors import TypingError
+
+from chc_gating.kernels import density, objects, shapes
+from chc_gating.kernels.objects import Compiled, lay_out
+
+POINTS = np.random.default_rng(5).normal(0.0, 2.0, (500, 2))
+STAR = np.array([[0.0, 3.0], [2.0, -3.0], [-3.0, 1.0], [3.0, 1.0], [-2.0, -3.0]])
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    return tmp_path
+
+
+def polygon() -> Compiled:
+    return Compiled("chc_gating.kernels.shapes", "find_inside_polygon")
+
+
+def call(kernel: Compiled) -> np.ndarray:
+    inside = np.empty(len(POINTS), dtype=np.bool_)
+    kernel(POINTS, STAR, inside)
+    return inside
+
+
+def expected() -> np.ndarray:
+    inside = np.empty(len(POINTS), dtype=np.bool_)
+    shapes.find_inside_polygon(POINTS, STAR, inside)
+    return inside
+
+
+def test_object_code_gives_what_numba_gives(folder: Path) -> None:
+    assert 0 < expected().sum() < len(POINTS)
+    np.testing.assert_array_equal(call(polygon()), expected())
+
+
+def test_a_kernel_is_compiled_once_and_says_so(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING)
+    call(polygon())
+    assert [r.message for r in caplog.records] == [
+        "kernel find_inside_polygon is compiled for this processor, once; "
+        "`chc warm` does that ahead"
+    ]
+    caplog.clear()
+    np.testing.assert_array_equal(call(polygon()), expected())
+    assert not caplog.records
+    assert len(list(folder.iterdir())) == 1
+
+
+@pytest.mark.parametrize("damage", [b"", b"\0" * 64, None], ids=["emptied", "zeros", "cut short"])
+def test_a_damaged_file_is_not_loaded_but_replaced(
+    folder: Path, damage: bytes | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    call(polygon())
+    (file,) = folder.iterdir()
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-100] if damage is None else damage)
+    np.testing.assert_array_equal(call(polygon()), expected())
+    assert "is damaged; it is compiled anew" in caplog.text
+    assert len(file.read_bytes()) == len(whole)
+
+
+def test_a_file_of_other_sources_or_another_processor_is_not_found(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call(polygon())
+    monkeypatch.setattr(objects, "_state", lambda: "another processor")
+    call(polygon())
+    assert len(list(folder.iterdir())) == 2
+
+
+def test_without_a_folder_to_write_to_the_results_are_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").write_text("no folder")
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "file"))
+    np.testing.assert_array_equal(call(polygon()), expected())
+    assert "set NUMBA_CACHE_DIR" in caplog.text
+
+
+class Terms(NamedTuple):
+    """What a kernel might be given."""
+
+    indices: np.ndarray
+    count: int
+
+
+def test_a_form_names_types_and_dimensions_and_no_values() -> None:
+    laid = lay_out(Terms(np.zeros((2, 3), dtype=np.uint16), 7))
+    assert laid.form == f"{__name__}.Terms(uint16:2,int)"
+    assert laid.words.tolist()[1:] == [2, 3, 7]
+
+
+def test_arrays_that_kernels_are_not_compiled_for_are_refused() -> None:
+    plain = np.zeros((4, 4))
+    shifted = np.zeros(33, dtype=np.uint8)[1:].view(np.float64)
+    for given in (plain.T[:, ::2], plain[:, 1:], plain.astype(">f8"), shifted):
+        with pytest.raises(ValueError, match="contiguous, aligned"):
+            lay_out(given)
+    with pytest.raises(TypeError, match="arrays, integers"):
+        lay_out(0.5)
+
+
+def test_a_kernel_that_needs_numba_at_run_time_is_refused(folder: Path) -> None:
+    allocating = Compiled("tests.kernels.allocating", "double")
+    with pytest.raises(TypingError, match="zeros"):
+        allocating(np.zeros(3), np.zeros(3))
+    assert not list(folder.iterdir())
+
+
+def test_values_of_float32_and_float64_events_have_code_of_their_own(folder: Path) -> None:
+    kernel = Compiled("chc_gating.kernels.density", "compute_values")
+    for dtype in (np.float32, np.float64):
+        stored = np.array([[1.5, 2.5], [-3.0, 0.1]], dtype=dtype)
+        terms = np.array([0, 2, 3]), np.array([0, 1, 1]), np.array([0.3, -0.7, 1.1])
+        found, wanted = np.empty((2, 2)), np.empty((2, 2))
+        kernel(stored, np.array([1, 0]), *terms, found)
+        density.compute_values(stored, np.array([1, 0]), *terms, wanted)
+        np.testing.assert_array_equal(found, wanted)
+    assert len(list(folder.iterdir())) == 2
+
+
+def test_gating_imports_no_numba() -> None:
+    code = (
+        "import sys, chc_gating.stages.gate_flow, chc_gating.stages.gate_image\n"
+        "sys.exit('numba' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
