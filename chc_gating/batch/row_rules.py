@@ -9,7 +9,7 @@ from chc_gating.batch.rows import Acquisition, ClinicalEvent, Control, Draw
 from chc_gating.errors import Fault
 
 _BEADS = ("bead_population", "beads_added", "blood_in_tube_ml")
-_FLOW_ONLY = ("dilution_factor", "volume_acquired_ul", *_BEADS)
+_FLOW_ONLY = ("dilution_factor", "volume_acquired_ul", "bead_lot_cv", *_BEADS)
 _IMAGE_ONLY = ("volume_plated_ml", "pixel_size_um")
 _RESPONSES = ("CR", "PR", "SD", "PD")
 _LEAST_PLAUSIBLE_WBC_PER_UL = 100

@@ -170,6 +170,14 @@ class Acquisition(Row):
     beads_added: float | None = _column(
         "number", "Counting beads added to the tube.", unit="beads", gt=0
     )
+    bead_lot_cv: float | None = _column(
+        "number",
+        "Coefficient of variation of the bead lot's stated count; blank: taken as exact. "
+        "Acquisitions of one draw, lot and CV share its error.",
+        unit="share, 0 to 1",
+        gt=0,
+        le=1,
+    )
     blood_in_tube_ml: float | None = _column(
         "number", "Blood in the tube to which the beads were added.", unit="mL", gt=0
     )

@@ -19,11 +19,12 @@ from chc_gating.counting.groups import (
 )
 from chc_gating.counting.homogeneity import find_differing_phenotypes
 from chc_gating.counting.recovery import find_recovery
-from chc_gating.counting.rows import RowBase, Sums, build_rows, build_uncounted_rows
+from chc_gating.counting.route_agreement import DISAGREE, compare_routes, describe_comparison
+from chc_gating.counting.rows import RowBase, Sums, build_rows, build_uncounted_rows, list_extras
 from chc_gating.counting.same_raw import refuse_same_raw
 from chc_gating.counting.whole_blood import replace_fractions
 from chc_gating.model.acquisition import AcquisitionResult, InputFile
-from chc_gating.model.count import AcquisitionSummary, CountRow, DrawCount
+from chc_gating.model.count import AcquisitionSummary, CountRow, DrawCount, ExtraIntervals
 from chc_gating.model.phenotypes import compile_phenotypes
 
 NO_ACQUISITIONS = "no acquisition of this draw stands in the acquisitions sheet"
@@ -67,6 +68,7 @@ def count_draw(
         rows=tuple(rows),
         flags=tuple(sorted({f for row in rows for f in row.flags.split(";") if f})),
         notes=tuple(dict.fromkeys(note for group in groups for note in group.notes)),
+        extras=tuple(extra for group in groups for extra in group.extras),
         expected_wbc=find_expected_wbc(draw),
     )
 
@@ -76,6 +78,7 @@ class _CountedGroup:
     rows: tuple[CountRow, ...]
     summaries: Mapping[str, AcquisitionSummary]
     notes: tuple[str, ...] = field(default=())
+    extras: tuple[ExtraIntervals, ...] = field(default=())
 
 
 def _make_base(batch: Batch, draw: Draw, software_version: str) -> RowBase:
@@ -107,6 +110,7 @@ def _count_group(
     )
     found = find_recovery(batch, draw, key=key, results=results)
     differing = find_differing_phenotypes(group, found.recovery)
+    group = compare_routes(group, found.recovery)
     if found.recovery is not None and found.recovery.scope == "end_to_end":
         group = replace_fractions(group)
     group = refuse_excess(group)
@@ -117,7 +121,7 @@ def _count_group(
         return _CountedGroup(rows, _summarise(group), tuple(_describe_members(group)))
     sums = Sums(group, found.recovery, group.exposure_problem or found.problem, differing)
     notes = (*_describe_members(group), *found.notes)
-    return _CountedGroup(build_rows(sums, base), _summarise(group), notes)
+    return _CountedGroup(build_rows(sums, base), _summarise(group), notes, list_extras(sums))
 
 
 def _name_phenotypes(batch: Batch, key: GroupKey) -> tuple[str, ...]:
@@ -152,6 +156,7 @@ def _summarise_member(member: Member, *, summed: bool) -> AcquisitionSummary:
     exposure, result = member.exposure, member.result
     failed = member.problem is not None
     flags = {*exposure.flags, *result.draw_flags, *(["replicate_not_summed"] * member.apart)}
+    flags |= {DISAGREE for route in member.routes if route.disagrees}
     return AcquisitionSummary(
         acquisition=member.row.acquisition,
         row=member.row.cells(),
@@ -160,7 +165,8 @@ def _summarise_member(member: Member, *, summed: bool) -> AcquisitionSummary:
         exposure_ml=exposure.volume_ml,
         exposure_source=exposure.source,
         exposure_reason=None if failed else exposure.reason,
-        steps=exposure.steps,
+        other_routes=member.routes,
+        steps=(*exposure.steps, *map(describe_comparison, member.routes)),
         flags=tuple(sorted(flags)),
         summed=summed,
         counts={} if failed else {p.name: p.events for p in result.phenotypes},

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from chc_gating.batch.rows import Acquisition, Draw
+from chc_gating.counting.bead_errors import find_bead_errors
 from chc_gating.counting.blood_count import (
     describe_cells_per_ul,
     find_expected_wbc,
@@ -51,11 +52,16 @@ def find_exposure(acquired: Acquired) -> Exposure:
 
     Where none does, the exposure has no volume and its reason names the blank columns.
     """
+    found = measure_routes(acquired)
+    if found:
+        return found[0]
+    return Exposure(reason=_explain_blanks(acquired, ROUTES[acquired.row.modality]))
+
+
+def measure_routes(acquired: Acquired) -> tuple[Exposure, ...]:
+    """Return the exposure by every route whose columns are all filled, in the routes' order."""
     routes = ROUTES[acquired.row.modality]
-    for route in routes:
-        if not route.blanks(acquired):
-            return route.measure(acquired)
-    return Exposure(reason=_explain_blanks(acquired, routes))
+    return tuple(route.measure(acquired) for route in routes if not route.blanks(acquired))
 
 
 def _explain_blanks(acquired: Acquired, routes: tuple[Route, ...]) -> str:
@@ -86,14 +92,16 @@ def _measure_by_beads(acquired: Acquired) -> Exposure:
     blood, added = row.blood_in_tube_ml or 0.0, row.beads_added or 0.0
     if not beads:
         return Exposure(reason=f"no event in bead_population {row.bead_population}")
+    errors = find_bead_errors(beads, row.bead_lot_cv)
     return Exposure(
         volume_ml=blood * beads / added,
         source="beads",
         steps=(
             f"{blood:.10g} mL of blood in the tube with {added:.10g} beads",
-            f"times {beads:,} beads acquired of those added ({beads / added:.4g}); "
-            "the bead lot's count is taken as exact",
+            f"times {beads:,} beads acquired of those added ({beads / added:.4g}); {errors.words}",
         ),
+        uncertain=errors.lot,
+        counting_cv=errors.counting_cv,
     )
 
 

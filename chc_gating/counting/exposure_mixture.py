@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 
+from chc_gating.counting.blood_count import find_log_sigma
 from chc_gating.counting.mixing import MOST_NODES, Mixture, mix_beta, mix_lognormal, mix_recovery
 from chc_gating.model.exposure import Exposure, Recovery
 
 _RECOVERY = "recovery"
+_COUNTING = "beads counted"
 _MOST_PRODUCT_NODES = 400_000
 """Nodes of a grid over several factors: 3 MB. Counts below about 1,000 need far fewer."""
 
@@ -26,7 +29,8 @@ def mix_exposures(
     """Return the possible effective volumes (mL) of a sum of exposures.
 
     The recovery, and each uncertain factor by its name, is one quantity that all parts share:
-    it enters once, however many acquisitions are added.
+    it enters once, however many acquisitions are added. Counting errors of beads are each
+    acquisition's own: together they are one log-normal factor of the sum.
 
     shape : of the Gamma distribution that will be mixed (see ``mix_recovery``).
     """
@@ -42,6 +46,7 @@ def mix_exposures(
         for name in _factor_names(exposure):
             part = part * values.get(name, 1.0)
         total += part
+    total = total * values.get(_COUNTING, 1.0)
     return Mixture(total.ravel(), weights.ravel())
 
 
@@ -49,6 +54,9 @@ def _find_axes(
     exposures: Sequence[Exposure], recovery: Recovery | None, *, shape: float
 ) -> dict[str, Mixture]:
     sigmas = {factor.name: factor.sigma for e in exposures for factor in e.uncertain}
+    counting_cv = _add_counting_errors(exposures)
+    if counting_cv > 0:
+        sigmas[_COUNTING] = find_log_sigma(counting_cv)
     uncertain = recovery is not None and any(e.recovery_applies for e in exposures)
     most = _limit_nodes(len(sigmas) + uncertain)
     axes: dict[str, Mixture] = {}
@@ -57,6 +65,13 @@ def _find_axes(
     for name, sigma in sigmas.items():
         axes[name] = mix_lognormal(sigma, shape=shape, most_nodes=most)
     return axes
+
+
+def _add_counting_errors(exposures: Sequence[Exposure]) -> float:
+    """Return the CV of the sum by the independent counting errors of its parts."""
+    volumes = [exposure.volume_ml or 0.0 for exposure in exposures]
+    errors = [v * e.counting_cv for v, e in zip(volumes, exposures, strict=True)]
+    return math.hypot(*errors) / sum(volumes) if any(errors) else 0.0
 
 
 def _mix(recovery: Recovery, *, shape: float, most_nodes: int) -> Mixture:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from chc_gating.batch.rows import Acquisition, Draw
 from chc_gating.counting.exposure import Acquired, find_exposure
 from chc_gating.model.acquisition import AcquisitionResult
-from chc_gating.model.exposure import Exposure
+from chc_gating.model.exposure import Exposure, RouteComparison
 from chc_gating.model.gates import Gates
 from chc_gating.model.panel import Modality
 
@@ -46,6 +46,7 @@ class Member:
 
     problem : why it could not be counted, or None.
     apart : it could be counted, but its cells are counted in another acquisition already.
+    routes : what other routes say of its volume, once they were asked.
     """
 
     row: Acquisition
@@ -53,6 +54,7 @@ class Member:
     exposure: Exposure
     problem: str | None = None
     apart: bool = False
+    routes: tuple[RouteComparison, ...] = ()
 
     @property
     def is_summed(self) -> bool:

@@ -62,6 +62,60 @@ def find_jeffreys_quantile(probability: float, count: int, exposure: Mixture) ->
     return find_mixture_quantile(probability, count + 0.5, posterior)
 
 
+def find_midp_quantile(probability: float, count: int, exposure: Mixture) -> float:
+    """Return the rate at which the mid-p distribution function of a count has a probability.
+
+    P(X > count) + P(X = count) / 2 is the mean of the distribution functions of Gamma(count) and
+    Gamma(count + 1) (Lancaster 1961, J Am Stat Assoc 56, 223), mixed over the exposure; for a
+    count of 0 the first is 1, so that a probability up to 1/2 gives 0.
+
+    An extra, never the interval of a report: its coverage falls to .917 (3 events expected).
+
+    Examples
+    --------
+    >>> from chc_gating.counting.mixing import exact
+    >>> round(find_midp_quantile(0.975, 0, exact(1.0)), 6)
+    2.995732
+    """
+    if count == 0:
+        return find_mixture_quantile(2 * probability - 1, 1, exposure) if probability > 0.5 else 0.0
+    low = float(np.log(find_mixture_quantile(probability, count, exposure)))
+    high = float(np.log(find_mixture_quantile(probability, count + 1, exposure)))
+    while high - low > _RELATIVE_ACCURACY:
+        middle = (low + high) / 2
+        if not low < middle < high:
+            break
+        shares = [_distribution(middle, shape, exposure)[0] for shape in (count, count + 1)]
+        low, high = (middle, high) if sum(shares) / 2 < probability else (low, middle)
+    return float(np.exp((low + high) / 2))
+
+
+@dataclass(frozen=True)
+class ExtraLimits:
+    """Two-sided limits of a rate by Jeffreys' posterior and by mid-p: extras."""
+
+    jeffreys_low: float
+    jeffreys_high: float
+    midp_low: float
+    midp_high: float
+
+
+def find_extra_limits(
+    count: int, exposure: Mixture, *, confidence: float = CONFIDENCE
+) -> ExtraLimits:
+    """Return the labelled extras of `find_rate_interval`; a count of 0 has lower limits of 0.
+
+    Both are narrower and cover less than they say at small counts.
+    """
+    tail = (1 - confidence) / 2
+    return ExtraLimits(
+        jeffreys_low=find_jeffreys_quantile(tail, count, exposure) if count else 0.0,
+        jeffreys_high=find_jeffreys_quantile(1 - tail, count, exposure),
+        midp_low=find_midp_quantile(tail, count, exposure),
+        midp_high=find_midp_quantile(1 - tail, count, exposure),
+    )
+
+
 def find_mixture_quantile(probability: float, shape: float, exposure: Mixture) -> float:
     """Return x with P(Gamma(shape) / exposure <= x) = probability, to 1e-8 relative or better.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import betaincinv
+from scipy.special import betaincinv, betaln
 
 from chc_gating.model.events import FloatArray
 
@@ -84,8 +84,7 @@ def mix_beta(a: float, b: float, *, shape: float, most_nodes: int = MOST_NODES) 
 
     ``shape`` and ``most_nodes`` as for `mix_recovery`.
     """
-    bottom = max(betaincinv(a, b, _TAIL_PROBABILITY), _LEAST_SHARE)
-    top = max(betaincinv(b, a, _TAIL_PROBABILITY), _LEAST_SHARE)
+    bottom, top = _find_end(a, b), _find_end(b, a)
     low, high = np.log(bottom) - np.log1p(-bottom), np.log1p(-top) - np.log(top)
     spread = (1 / a + 1 / b) ** 0.5
     logit = _grid(low, high, feature=min(spread, shape**-0.5), most=most_nodes)
@@ -103,6 +102,18 @@ def mix_lognormal(sigma: float, *, shape: float, most_nodes: int = MOST_NODES) -
     feature = min(1.0, shape**-0.5 / sigma, 0.5 / sigma)
     z = _grid(-_TAIL_SIGMAS, _TAIL_SIGMAS, feature=feature, most=most_nodes)
     return Mixture(np.exp(sigma * z), _normalise(-0.5 * z * z))
+
+
+def _find_end(a: float, b: float) -> float:
+    """Return the share below which a Beta distribution has next to nothing.
+
+    scipy's quantile is NaN for some shapes near 1 (a 1.0467, b .4005); there the first term of
+    the distribution's series at 0, x^a / (a B(a, b)), is good enough for the end of a grid.
+    """
+    found = float(betaincinv(a, b, _TAIL_PROBABILITY))
+    if np.isnan(found):
+        found = float(np.exp((np.log(_TAIL_PROBABILITY * a) + betaln(a, b)) / a))
+    return max(found, _LEAST_SHARE)
 
 
 def _grid(low: float, high: float, *, feature: float, most: int) -> FloatArray:

@@ -10,9 +10,10 @@ from chc_gating.counting.doubts import find_doubts
 from chc_gating.counting.exposure import UL_PER_ML
 from chc_gating.counting.exposure_mixture import find_effective_volume, mix_exposures
 from chc_gating.counting.groups import Group, exceeds_draw
-from chc_gating.counting.intervals import find_rate_interval
+from chc_gating.counting.intervals import find_extra_limits, find_rate_interval
+from chc_gating.counting.route_agreement import DISAGREE
 from chc_gating.model.acquisition import PhenotypeCount
-from chc_gating.model.count import CountRow
+from chc_gating.model.count import CountRow, ExtraIntervals
 from chc_gating.model.exposure import Exposure, Recovery
 from chc_gating.model.flags import join_flags
 from chc_gating.model.phenotypes import CANDIDATE_CLASSES
@@ -115,6 +116,7 @@ def find_group_flags(sums: Sums) -> tuple[str, ...]:
         "acquisition_failed": bool(group.failed),
         "replicate_not_summed": any(member.apart for member in group.members),
         "exposure_exceeds_volume": exceeds_draw(group),
+        DISAGREE: any(route.disagrees for member in group.summed for route in member.routes),
         "not_corrected_for_recovery": sums.applied_recovery is None,
         "recovery_varies": bool(sums.applied_recovery and sums.applied_recovery.predictive),
         "implied_wbc_differs": _wbc_differs(sums),
@@ -177,6 +179,26 @@ def _describe_rate(count: int, sums: Sums) -> dict[str, float | None]:
         "upper95_per_7_5_ml": STANDARD_ML * interval.upper,
         "per_ml": count / volume,
     }
+
+
+def list_extras(sums: Sums) -> tuple[ExtraIntervals, ...]:
+    """Return Jeffreys' and mid-p intervals of a group's CHC and CTC; none without a volume."""
+    if sums.problem is not None:
+        return ()
+    return tuple(
+        _build_extras(sums, name) for name in CANDIDATE_CLASSES if name in sums.group.phenotypes
+    )
+
+
+def _build_extras(sums: Sums, phenotype: str) -> ExtraIntervals:
+    count = sums.group.count_events(phenotype)
+    limits = find_extra_limits(
+        count, mix_exposures(sums.exposures, sums.applied_recovery, shape=count + 1)
+    )
+    scaled = {f"{name}_per_7_5_ml": STANDARD_ML * value for name, value in vars(limits).items()}
+    return ExtraIntervals.model_validate(
+        {**sums.group.key._asdict(), "phenotype": phenotype, **scaled}
+    )
 
 
 def _describe_share(count: int, nucleated: int | None) -> dict[str, float | int | None]:

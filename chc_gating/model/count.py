@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pydantic import Field
 
 from chc_gating.model.acquisition import FlowFacts, InputFile, SlideFacts, Status
+from chc_gating.model.exposure import RouteComparison
 from chc_gating.model.record import Record
 
 
@@ -64,7 +65,8 @@ class AcquisitionSummary(Record):
     says which column is missing where there is none. ``counts`` are its own events by phenotype;
     ``summed`` is false where they are not in the draw's rows: a failure, or a replicate.
     ``phenotype_events`` are those that could have a phenotype; ``candidate_flags`` counts the
-    candidates that carry an event flag.
+    candidates that carry an event flag. ``other_routes`` are volumes by other routes whose columns
+    are filled too: shown and compared, never used.
     """
 
     acquisition: str
@@ -74,6 +76,7 @@ class AcquisitionSummary(Record):
     exposure_ml: float | None = None
     exposure_source: str | None = None
     exposure_reason: str | None = None
+    other_routes: tuple[RouteComparison, ...] = ()
     steps: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
     summed: bool = True
@@ -97,10 +100,28 @@ class ExpectedWbc(Record):
     blanks: tuple[str, ...] = ()
 
 
+class ExtraIntervals(Record):
+    """Other 95 % intervals of a row, per 7.5 mL: Jeffreys' and mid-p.
+
+    Extras beside the row's own interval, never in its place: they cover less than 95 %.
+    """
+
+    modality: str
+    panel: str
+    gates: str
+    lot: str | None
+    phenotype: str
+    jeffreys_low_per_7_5_ml: float
+    jeffreys_high_per_7_5_ml: float
+    midp_low_per_7_5_ml: float
+    midp_high_per_7_5_ml: float
+
+
 class DrawCount(Record):
     """count.json: the counts of one draw and what they rest on.
 
-    ``expected_wbc`` is what ``implied_wbc_per_ul`` of the rows is held beside.
+    ``expected_wbc`` is what ``implied_wbc_per_ul`` of the rows is held beside. ``extras`` are
+    further intervals of CHC and CTC.
     """
 
     schema_: str = Field(default="chc_gating/count/1", alias="schema")
@@ -114,4 +135,5 @@ class DrawCount(Record):
     rows: tuple[CountRow, ...] = ()
     flags: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    extras: tuple[ExtraIntervals, ...] = ()
     expected_wbc: ExpectedWbc | None = None

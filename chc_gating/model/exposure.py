@@ -39,6 +39,8 @@ class Exposure(Record):
     steps : how it came about, in words, one factor a line.
     flags : draw flags (chc_gating.model.flags).
     uncertain : the factors of ``volume_ml`` that are not exact.
+    counting_cv : error of ``volume_ml`` of this acquisition alone (beads counted), 0 to 1; other
+        acquisitions' are independent of it.
     recovery_applies : whether cells lost in handling are missing from this volume; not where
         candidates are counted against nucleated cells that were handled with them.
     """
@@ -49,6 +51,7 @@ class Exposure(Record):
     steps: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
     uncertain: tuple[UncertainFactor, ...] = ()
+    counting_cv: float = Field(default=0.0, ge=0)
     recovery_applies: bool = True
 
     @model_validator(mode="after")
@@ -58,6 +61,24 @@ class Exposure(Record):
         if (self.volume_ml is None) != (self.source is None):
             raise ValueError("a volume has a source, and only a volume has one")
         return self
+
+
+class RouteComparison(Record):
+    """The volume by another route whose columns are filled too, held against the one taken.
+
+    volume_ml : by this route, in mL. ratio : the volume taken over it, recovery included where
+        one of the two does not hold it. cv : combined error of the ratio, as a share.
+    p : two-sided p of equal volumes (log ratio over its error, normal).
+    disagrees : the two differ beyond their errors. note : what qualifies it, in words.
+    """
+
+    source: ExposureSource
+    volume_ml: float = Field(gt=0)
+    ratio: float = Field(gt=0)
+    cv: float = Field(gt=0)
+    p: float = Field(ge=0, le=1)
+    disagrees: bool
+    note: str = ""
 
 
 class BetaShape(Record):

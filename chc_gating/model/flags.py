@@ -34,6 +34,9 @@ DRAW_FLAGS: dict[str, str] = {
     "cbc_counting_error_only": "no CV of the blood count is given; only counting error is in it",
     "volume_unit_repaired": "$VOL was read as microlitres because the implied flow rate says so",
     "exposure_exceeds_volume": "the acquisitions' volumes add up to more than the draw's volume",
+    "exposure_routes_disagree": (
+        "two routes to the volume of one acquisition differ beyond their errors; one is wrong"
+    ),
     "acquisition_failed": "an acquisition of this draw could not be measured; the others count",
     "acquisitions_differ": (
         "the acquisitions' counts do not fit one rate (exact p below .001); look at each of them"

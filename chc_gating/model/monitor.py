@@ -104,7 +104,11 @@ class ChangePoint(Record):
 
 
 class ControlCharts(Record):
-    """The charts, and the average number of draws to an alarm at the mean exposure."""
+    """The charts, and the average number of draws to a signal at the mean exposure.
+
+    false_alarm_chance : of a confirmed alarm within this series' draws after the baseline, were
+        the rate to stay as it is stated.
+    """
 
     baseline_draws: tuple[str, ...]
     low_per_ml: float
@@ -119,6 +123,7 @@ class ControlCharts(Record):
     ewma_width: float
     ewma_run_length_no_change: float
     ewma_run_length_changed: float
+    false_alarm_chance: float
 
 
 class Alarm(Record):

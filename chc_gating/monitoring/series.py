@@ -29,6 +29,7 @@ from chc_gating.monitoring.control_chart import (
     run_cusum,
     run_ewma,
 )
+from chc_gating.monitoring.false_alarms import Follow, find_false_alarm_chance
 from chc_gating.monitoring.power import find_critical_count, find_smallest_rise
 from chc_gating.monitoring.rules import MonitorRules
 from chc_gating.monitoring.trend import DAYS_PER_MONTH, fit_trend
@@ -144,7 +145,8 @@ def _plan_charts(
         source = "mean of the baseline window"
     high = low * rules.cusum_ratio
     reference = find_reference(low, high)
-    volumes = [_numbers(point).exposure_ml for point in used[len(base) :]]
+    after = used[len(base) :]
+    volumes = [_numbers(point).exposure_ml for point in after]
     volume = sum(volumes) / len(volumes)
     ewma = {"base_mean": low * volume, "weight": rules.ewma_weight, "width": rules.ewma_width}
     limit = {"reference": reference * volume, "h": rules.cusum_h}
@@ -162,7 +164,21 @@ def _plan_charts(
         ewma_width=rules.ewma_width,
         ewma_run_length_no_change=find_ewma_run_length(low * volume, **ewma)[0],
         ewma_run_length_changed=find_ewma_run_length(high * volume, **ewma)[0],
+        false_alarm_chance=find_false_alarm_chance(
+            low, _describe_follow(base, after, rules), rules=rules
+        ),
     ), None
+
+
+def _describe_follow(
+    base: Sequence[DrawPoint], after: Sequence[DrawPoint], rules: MonitorRules
+) -> Follow:
+    known = rules.cusum_low_per_ml is not None
+    return Follow(
+        exposures_ml=[_numbers(point).exposure_ml for point in after],
+        days=[point.collected_on for point in after],
+        baseline_ml=None if known else sum(_numbers(point).exposure_ml for point in base),
+    )
 
 
 def _run_charts(

@@ -62,6 +62,7 @@ class CountGroup:
     flags: tuple[str, ...]
     doubts: tuple[Doubt, ...]
     zero_legend: str
+    extras: str
 
 
 def group_rows(
@@ -75,7 +76,31 @@ def group_rows(
     judged : what the limits of healthy donors say, by panel, gates and lot.
     evidence : what is known of the draw's acquisitions, where there is more than count.json.
     """
-    return tuple(_build_group(group, judged) for group in gather_groups(draw, evidence))
+    return tuple(
+        _build_group(group, judged, _describe_extras(draw, group.rows[0]))
+        for group in gather_groups(draw, evidence)
+    )
+
+
+def _describe_extras(draw: DrawCount, row: CountRow) -> str:
+    """Return the labelled extras of the group that a row is of, in one sentence."""
+    key = (row.modality, row.panel, row.gates, row.lot)
+    found = [
+        f"{e.phenotype} Jeffreys {_range(e.jeffreys_low_per_7_5_ml, e.jeffreys_high_per_7_5_ml)}, "
+        f"mid-p {_range(e.midp_low_per_7_5_ml, e.midp_high_per_7_5_ml)}"
+        for e in draw.extras
+        if (e.modality, e.panel, e.gates, e.lot) == key
+    ]
+    if not found:
+        return ""
+    return (
+        "Extras, not the interval of a report (at small counts they cover less than the 95 % that "
+        f"they are made for): {'; '.join(found)} per 7.5 mL."
+    )
+
+
+def _range(low: float, high: float) -> str:
+    return f"{format_amount(low)} to {format_amount(high)}"
 
 
 def gather_groups(draw: DrawCount, evidence: Sequence[Evidence] = ()) -> list[GroupFacts]:
@@ -97,7 +122,9 @@ def gather_groups(draw: DrawCount, evidence: Sequence[Evidence] = ()) -> list[Gr
     return found
 
 
-def _build_group(group: GroupFacts, judged: Mapping[LimitsKey, GroupJudgement]) -> CountGroup:
+def _build_group(
+    group: GroupFacts, judged: Mapping[LimitsKey, GroupJudgement], extras: str
+) -> CountGroup:
     rows = group.rows
     first = rows[0]
     counted = [row for row in rows if row.status == "counted" and row.count is not None]
@@ -120,6 +147,7 @@ def _build_group(group: GroupFacts, judged: Mapping[LimitsKey, GroupJudgement]) 
         flags=tuple(flags),
         doubts=list_doubts(group) if counted else (),
         zero_legend=_explain_zeros(counted),
+        extras=extras,
     )
 
 

@@ -9,7 +9,7 @@ from chc_gating.model.count import AcquisitionSummary, CountRow, ExpectedWbc
 from chc_gating.model.phenotypes import CANDIDATE_CLASSES
 from chc_gating.reporting.evidence import Evidence
 from chc_gating.reporting.leukocytes import describe_factor, find_implied
-from chc_gating.reporting.numerals import format_percent, format_rounded
+from chc_gating.reporting.numerals import format_percent, format_rounded, format_volume
 from chc_gating.reporting.sentences import describe_flag, split_flags
 
 ORDINARY_FLAGS = frozenset(
@@ -136,12 +136,30 @@ def _count_saturated(group: GroupFacts) -> tuple[str, str] | None:
     return text, f"A marker, or what it leans on, is saturated in {text}."
 
 
+def _compare_routes(group: GroupFacts) -> tuple[str, str] | None:
+    apart = [
+        f"{one.acquisition}: {format_volume(one.exposure_ml)} by {one.exposure_source}, "
+        f"{format_volume(route.volume_ml)} by {route.source}"
+        for one in group.summed
+        for route in one.other_routes
+        if route.disagrees
+    ]
+    if not apart:
+        return None
+    text = "; ".join(apart)
+    return text, (
+        f"Two routes to the blood examined differ beyond their errors ({text}): one of them is "
+        "wrong. Find out which before you use the number per 7.5 mL."
+    )
+
+
 def _whole(group: GroupFacts) -> list[CountRow]:
     return [row for row in group.rows if row.phenotype in CANDIDATE_CLASSES]
 
 
 _SIZES = {
     "implied_wbc_differs": _compare_wbc,
+    "exposure_routes_disagree": _compare_routes,
     "candidates_not_rare": _share_candidates,
     "sensitive_to_cuts": _show_moved_cuts,
     "cells_touch": _count_touching,

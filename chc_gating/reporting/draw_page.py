@@ -60,6 +60,7 @@ ACQUISITION_FACTS = (
     "volume_acquired_ul",
     "bead_population",
     "beads_added",
+    "bead_lot_cv",
     "blood_in_tube_ml",
     "volume_plated_ml",
     "pixel_size_um",

@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import poisson
 
 from chc_gating.counting.intervals import (
+    find_extra_limits,
     find_jeffreys_quantile,
     find_mixture_quantile,
     find_rate_interval,
@@ -250,3 +252,41 @@ def test_quantile_of_a_two_point_mixture_is_its_distribution_function_inverted()
     rate = find_mixture_quantile(0.975, 3, mixture)
     share = 0.5 * gammainc(3, 0.2 * rate) + 0.5 * gammainc(3, rate)
     assert share == pytest.approx(0.975, rel=1e-11)
+
+
+def cover(limits: list[tuple[float, float]], mean: float) -> float:
+    chances = poisson.pmf(np.arange(len(limits)), mean)
+    return float(
+        sum(p for p, (low, high) in zip(chances, limits, strict=True) if low <= mean <= high)
+    )
+
+
+def test_coverage_of_the_extras_falls_to_the_numbers_that_the_science_names() -> None:
+    found = [find_extra_limits(k, exact(1.0)) for k in range(40)]
+    jeffreys = [(one.jeffreys_low, one.jeffreys_high) for one in found]
+    midp = [(one.midp_low, one.midp_high) for one in found]
+    means = np.arange(0.5, 12, 0.0025)
+    assert min(cover(jeffreys, m) for m in means) == pytest.approx(0.905, abs=1e-3)  # [C]
+    assert min(cover(midp, m) for m in means) == pytest.approx(0.917, abs=1e-3)  # [C]
+
+
+def test_mid_p_of_a_zero_begins_at_zero_and_ends_at_the_one_sided_bound() -> None:
+    found = find_extra_limits(0, exact(1.0))
+    assert (found.midp_low, found.jeffreys_low) == (0.0, 0.0)
+    assert found.midp_high == pytest.approx(2.995732, abs=5e-7)
+
+
+@pytest.mark.parametrize("count", [1, 3, 12])
+def test_mid_p_limits_halve_the_chance_of_the_count_itself(count: int) -> None:
+    found = find_extra_limits(count, exact(2.0))
+    above = poisson.sf(count, 2 * found.midp_low) + poisson.pmf(count, 2 * found.midp_low) / 2
+    below = poisson.cdf(count - 1, 2 * found.midp_high)
+    below += poisson.pmf(count, 2 * found.midp_high) / 2
+    assert (above, below) == pytest.approx((0.025, 0.025), abs=1e-10)
+
+
+def test_extras_lie_within_the_default_interval() -> None:
+    mixture = mix_recovery(75, 25, shape=13)
+    extras, default = find_extra_limits(12, mixture), find_rate_interval(12, mixture)
+    assert default.low < extras.midp_low < extras.midp_high < default.high
+    assert default.low < extras.jeffreys_low < extras.jeffreys_high < default.high

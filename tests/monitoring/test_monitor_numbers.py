@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.stats import gamma, nbinom, poisson
 
 from chc_gating.monitoring.analyte import find_reference_change
 from chc_gating.monitoring.change import Measured, compare_draws, find_ratio_limits
@@ -147,3 +148,40 @@ def test_predictive_p_of_the_last_draw() -> None:
 def test_reference_change_value_of_cea() -> None:
     rise, fall = find_reference_change(0.05, 0.15)
     assert (100 * rise, 100 * fall) == pytest.approx((44.1, -30.6), abs=0.05)
+
+
+@pytest.mark.parametrize(("mean", "size"), [(10, 0.093), (20, 0.149)])
+def test_conditional_test_of_a_rise_overstates_when_persons_scatter(
+    mean: float, size: float
+) -> None:
+    # [C] 9.3 % and 14.9 % for a nominal 5 %, alpha .1: of the one-sided exact test of a rise, whose
+    # critical next counts the page prints. (The central two-sided p has 11.8 % and 21.7 %.)
+    counts = np.arange(200)
+    chances = nbinom.pmf(counts, 10, 10 / (10 + mean))  # NB of alpha .1
+    critical = [find_critical_count(int(k), exposure_ml=5, next_exposure_ml=5) for k in counts]
+    above = nbinom.sf(np.array(critical) - 1, 10, 10 / (10 + mean))
+    assert chances @ above == pytest.approx(size, abs=5e-4)
+
+
+def test_central_two_sided_p_overstates_more() -> None:
+    found = []
+    for mean in (10, 20):
+        chances = nbinom.pmf(np.arange(90), 10, 10 / (10 + mean))
+        small = [
+            (one, two)
+            for one in range(90)
+            for two in range(90)
+            if compare_draws(Measured(one, 5), Measured(two, 5)).p_analytical <= 0.05
+        ]
+        found.append(sum(chances[one] * chances[two] for one, two in small))
+    assert found == pytest.approx([0.118, 0.217], abs=5e-4)
+
+
+def test_second_draw_above_the_limit_is_no_independent_confirmation() -> None:
+    # [C] about .29: a personal background, Gamma of mean .7 and alpha 1.307425 (the 20 donors of
+    # equal exposure), limit of blank 3; independent draws would be above it in 3.4 %.
+    shape = 1 / 1.307425
+    shares = (np.arange(200_000) + 0.5) / 200_000
+    above = poisson.sf(3, gamma.ppf(shares, shape, scale=0.7 / shape))
+    assert (above**2).mean() / above.mean() == pytest.approx(0.29, abs=5e-3)
+    assert above.mean() == pytest.approx(0.034, abs=5e-4)
