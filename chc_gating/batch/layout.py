@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 FLOW_FILES = ("populations.json", "quality.json", "densities.npz", "candidates.parquet")
+STITCHED_SLIDE, STITCHING = "slide.ome.tif", "stitching.json"
+STITCH_FILES = (STITCHED_SLIDE, STITCHING)
 LABELS, SEGMENTATION = "labels.tif", "segmentation.json"
 MEASUREMENTS, MEASUREMENT = "measurements.parquet", "measurement.json"
 SEGMENT_FILES = (LABELS, SEGMENTATION)

@@ -15,6 +15,7 @@ Kind = Literal["id", "text", "path", "choice", "number", "integer", "date", "mom
 Cohort = Literal["patient", "donor", "spike"]
 Preparation = Literal["lysed", "gradient", "none"]
 ControlKind = Literal["unstained", "single_stain", "fmo", "isotype"]
+FlatFieldChoice = Literal["auto", "none"]
 EventKind = Literal["treatment", "surgery", "imaging"]
 
 REQUIRED: Any = ...
@@ -118,7 +119,11 @@ class Acquisition(Row):
     draw: Identifier = _column("id", "The draw that it belongs to.", default=REQUIRED)
     modality: Modality = _column("choice", "`flow` or `image`.", default=REQUIRED)
     file: str = _column(
-        "path", "The raw file, relative to the working directory.", default=REQUIRED, min_length=1
+        "path",
+        "The raw file, relative to the working directory; for a slide also a folder, or a table, "
+        "of raw tiles.",
+        default=REQUIRED,
+        min_length=1,
     )
     image: int = _column(
         "integer", "Index of the image in a file of several.", default=0, unit="index from 0", ge=0
@@ -186,6 +191,25 @@ class Acquisition(Row):
     )
     pixel_size_um: float | None = _column(
         "number", "Size of a pixel, where the file does not say it.", unit="um", gt=0
+    )
+    camera_tile_px: str | None = _column(
+        "text",
+        "Says that the slide is an unstitched grid of camera tiles without overlap, WIDTHxHEIGHT "
+        "(`2048x2048`): its flat field is then corrected as that of raw tiles is.",
+        unit="px",
+        pattern=r"^[1-9][0-9]{1,5}x[1-9][0-9]{1,5}$",
+    )
+    flat_field: FlatFieldChoice = _column(
+        "choice",
+        "Raw tiles only. `auto`: the camera's gain is fitted on the tiles and corrected where they "
+        "agree on it; `none`: it is left, as in tiles that are corrected already.",
+        default="auto",
+    )
+    dark_level: float | None = _column(
+        "number",
+        "Raw tiles only: the camera's grey level without light; blank: fitted.",
+        unit="grey levels",
+        ge=0,
     )
     note: str | None = _column("text", "Anything; shown, never used.")
 

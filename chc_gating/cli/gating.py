@@ -20,6 +20,7 @@ from chc_gating.cli.options import (
     PixelSize,
     RecordFaults,
     SpilloverFile,
+    StitchingFile,
     Threads,
     TilePx,
     set_log_level,
@@ -85,6 +86,7 @@ def segment_command(
     output: OutputFolder,
     image: ImageIndex = 0,
     pixel_size_um: PixelSize = None,
+    stitching: StitchingFile = None,
     tile_px: TilePx = 4096,
     threads: Threads = 1,
     record_faults: RecordFaults = False,
@@ -105,6 +107,7 @@ def segment_command(
         threads=threads,
         record_faults=record_faults,
         fingerprint=not no_fingerprint,
+        stitching=stitching,
     )
 
 

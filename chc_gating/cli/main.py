@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import sys
 
-from chc_gating.cli import batches, gating, results
+from chc_gating.cli import batches, gating, results, stitching
 from chc_gating.cli.app import EXIT_MACHINE_OR_BUG, EXIT_USER, app
 from chc_gating.errors import ChcError
 
-__all__ = ["app", "batches", "gating", "results", "run"]
+__all__ = ["app", "batches", "gating", "results", "run", "stitching"]
 
 
 def run() -> None:

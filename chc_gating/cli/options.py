@@ -34,6 +34,10 @@ PixelSize = Annotated[
 TilePx = Annotated[
     int, typer.Option("--tile-px", min=256, help="Pixels read at once; results are the same.")
 ]
+StitchingFile = Annotated[
+    Path | None,
+    typer.Option("--stitching", help="stitching.json of `chc stitch`, for a stitched slide."),
+]
 SpilloverFile = Annotated[
     Path | None, typer.Option("--spillover", help="spillover.json of `chc spillover`.")
 ]

@@ -16,6 +16,7 @@ from chc_gating.simulate.oracle_flow import count_flow
 from chc_gating.simulate.oracle_gates import classify, count_classes
 from chc_gating.simulate.oracle_slide import CellMeans, SlideTile, measure_cells
 from chc_gating.simulate.outlines import write_outlines
+from chc_gating.simulate.raw_tiles import TRUE_TILES_FOLDER, write_raw_tiles
 from chc_gating.simulate.recipe import FlowFile, Recipe, SlideFile, derive_seed
 from chc_gating.simulate.slide import count_kinds, slide_tiles, write_slide
 from chc_gating.simulate.slide_cells import CHANNEL_NAMES
@@ -118,8 +119,11 @@ def _simulate_slide(
     name: str, layout: SlideLayout, *, rules: Rules, output: Path, cells: list[TruthCell]
 ) -> list[TruthRow]:
     slide, kinds = output / layout.slide.file, count_kinds(layout)
-    with replacing(slide) as path:
-        write_slide(path, layout)
+    if layout.slide.scan is None:
+        with replacing(slide) as path:
+            write_slide(path, layout)
+    else:
+        write_raw_tiles(slide, layout, layout.slide.scan, truth=output / TRUE_TILES_FOLDER / name)
     outlines = output / OUTLINES_FOLDER / name
     write_outlines(outlines, layout, slide=slide, nuclei=sum(kinds.values()))
     means = measure_truth(layout)

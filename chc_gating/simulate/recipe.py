@@ -115,12 +115,34 @@ class FlowFile(SimulatedFile):
         return self
 
 
+class RawScan(Record):
+    """How a camera scans a simulated slide: overlapping tiles, in one or several cycles.
+
+    tile_px : side of a tile. overlap : share of a side that neighbours are meant to share.
+    jitter_px : how far a tile strays from where the stage says it stood, along either axis.
+    flip_y : the stage's y axis runs against the image's. vignetting : share of light that a
+    corner of the field loses against its middle. dark_level : grey levels without light.
+    cycles : the channels of each cycle, first cycle first. cycle_shift_px : by how much, along
+    either axis, the slide lies elsewhere each time it is put back.
+    """
+
+    tile_px: int = Field(default=512, ge=64)
+    overlap: float = Field(default=0.12, gt=0, le=0.5)
+    jitter_px: int = Field(default=5, ge=0)
+    flip_y: bool = True
+    vignetting: float = Field(default=0.35, ge=0, le=0.8)
+    dark_level: float = Field(default=100.0, ge=0, le=2000)
+    cycles: tuple[tuple[str, ...], ...] = (("DAPI", "CD45", "EPCAM", "panCK"),)
+    cycle_shift_px: int = Field(default=17, ge=0)
+
+
 class SlideFile(SimulatedFile):
     """A simulated slide.
 
     planted : cells of each rare kind, away from all others. density_per_mm2 : of leukocytes,
         about. touching : share of leukocytes that get a second one at their side, if there is
-        room. specks_per_mm2 : autofluorescent particles without a nucleus.
+        room. specks_per_mm2 : autofluorescent particles without a nucleus. scan : write the slide
+        as a folder of raw tiles, named by ``file``, instead of one image.
     """
 
     modality: Literal["image"]
@@ -133,6 +155,7 @@ class SlideFile(SimulatedFile):
     specks_per_mm2: float = Field(default=60.0, ge=0)
     ring_um: float = Field(default=2.5, gt=0)
     planted: Mapping[SlideKind, Annotated[int, Field(ge=0)]] = {}
+    scan: RawScan | None = None
 
 
 SimulatedAcquisition = Annotated[FlowFile | SlideFile, Field(discriminator="modality")]

@@ -121,10 +121,16 @@ def draw_background(layout: SlideLayout, tile: Tile, channel: int) -> FloatImage
 def draw_image(layout: SlideLayout, tile: Tile, channel: int) -> NDArray[np.uint16]:
     """Return (y, x) grey levels of one channel as a camera would give them."""
     light = np.tensordot(BLEED_THROUGH[:, channel], draw_dyes(layout, tile), axes=1)
-    expected = light + draw_background(layout, tile, channel)
     rng = np.random.default_rng((*layout.seed, _NOISE_SEED, channel, tile.y0, tile.x0))
-    noise = np.sqrt(_GAIN * expected + _READ_SD**2) * rng.standard_normal(expected.shape)
-    return np.clip(np.rint(expected + noise), 0, _TOP).astype(np.uint16)
+    return expose(light + draw_background(layout, tile, channel), rng)
+
+
+def expose(
+    light: FloatImage, rng: np.random.Generator, *, dark_level: float = 0.0
+) -> NDArray[np.uint16]:
+    """Return what a camera makes of light: photon noise, its own noise and its dark level."""
+    noise = np.sqrt(_GAIN * light + _READ_SD**2) * rng.standard_normal(light.shape)
+    return np.clip(np.rint(dark_level + light + noise), 0, _TOP).astype(np.uint16)
 
 
 def _add_cells(

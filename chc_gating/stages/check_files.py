@@ -192,6 +192,25 @@ class FileCheck:
             )
 
     def _check_slide(self, path: Path, row: Acquisition | Control, panel: Panel) -> str:
+        from chc_gating.imaging.tile_source import is_tile_source
+
+        if isinstance(row, Acquisition) and (row.camera_tile_px or is_tile_source(path)):
+            return self._check_tiles(path, row, panel)
+        return self._check_image(path, row, panel)
+
+    def _check_tiles(self, path: Path, row: Acquisition, panel: Panel) -> str:
+        from chc_gating.stages.stitch import check_tiles
+
+        found = check_tiles(path, row, panel)
+        self.warnings += [f"{row.file}: {text}" for text in found.repairs]
+        count = sum(len(cycle.tiles) for cycle in found.cycles)
+        return (
+            f"{count} raw tiles of {found.shape[1]:,} x {found.shape[0]:,} px of "
+            f"{found.pixel_size_um:g} um in {len(found.cycles)} cycle(s), channels "
+            f"{', '.join(found.channels)}"
+        )
+
+    def _check_image(self, path: Path, row: Acquisition | Control, panel: Panel) -> str:
         from chc_gating.imaging.slide import open_slide
 
         image, pixel_size_um = 0, None

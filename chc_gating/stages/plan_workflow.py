@@ -23,6 +23,7 @@ from chc_gating.batch.rows import Acquisition
 from chc_gating.counting.limit_sources import donor_draws, limit_keys
 from chc_gating.counting.recovery_sources import recovery_draws, recovery_sources
 from chc_gating.errors import ChcError
+from chc_gating.imaging.tile_source import is_tile_source, source_files
 from chc_gating.model.panel import SPILLOVER_WORDS
 from chc_gating.monitoring.rules import MonitorRules
 
@@ -135,6 +136,42 @@ class WorkflowPlan:
         path = self.raw_file(wildcards)
         return [path] if Path(path).is_file() else []
 
+    def _is_stitched(self, wildcards: Wildcards) -> bool:
+        """Whether a slide is raw tiles, which `chc stitch` makes one image of."""
+        row = self._row(wildcards)
+        return row.camera_tile_px is not None or is_tile_source(Path(row.file))
+
+    def existing_tile_files(self, wildcards: Wildcards) -> list[str]:
+        """Return the files that an acquisition's raw tiles consist of, those that exist."""
+        path = Path(self.raw_file(wildcards))
+        return [file.as_posix() for file in source_files(path) if file.is_file()]
+
+    def _stitched(self, wildcards: Wildcards, file: str) -> str:
+        folder = layout.acquisition_folder(self.batch.results_folder, wildcards.acquisition)
+        return (folder / file).as_posix()
+
+    def slide_file(self, wildcards: Wildcards) -> str:
+        """Return the slide that is segmented and measured: the stitched one, or the raw file."""
+        if self._is_stitched(wildcards):
+            return self._stitched(wildcards, layout.STITCHED_SLIDE)
+        return self.raw_file(wildcards)
+
+    def existing_slide(self, wildcards: Wildcards) -> list[str]:
+        """Return the slide as an input: what `stitch` makes, or the raw file if it exists."""
+        if self._is_stitched(wildcards):
+            return [self._stitched(wildcards, file) for file in layout.STITCH_FILES]
+        return self.existing_raw_file(wildcards)
+
+    def stitch_options(self, wildcards: Wildcards) -> str:
+        """Return the options of `chc stitch` that come from the acquisition's row."""
+        row = self._row(wildcards)
+        words = [*self._opening(row), "--flat-field", row.flat_field]
+        if row.camera_tile_px is not None:
+            words += ["--camera-tile-px", row.camera_tile_px]
+        if row.dark_level is not None:
+            words += ["--dark-level", repr(row.dark_level)]
+        return shlex.join(words)
+
     def panel_file(self, wildcards: Wildcards) -> str:
         """Return the panel file of an acquisition."""
         return self.batch.panel_path(self._row(wildcards).panel).as_posix()
@@ -182,12 +219,20 @@ class WorkflowPlan:
         return shlex.join(words)
 
     def segment_options(self, wildcards: Wildcards) -> str:
-        """Return the options that say how to open a slide: its index and pixel size."""
-        row = self._row(wildcards)
+        """Return the options that say how to open a slide: its index and pixel size.
+
+        A stitched slide says both itself.
+        """
+        if self._is_stitched(wildcards):
+            return shlex.join(["--stitching", self._stitched(wildcards, layout.STITCHING)])
+        return shlex.join(self._opening(self._row(wildcards)))
+
+    @staticmethod
+    def _opening(row: Acquisition) -> list[str]:
         words = ["--image", str(row.image)]
         if row.pixel_size_um is not None:
             words += ["--pixel-size-um", repr(row.pixel_size_um)]
-        return shlex.join(words)
+        return words
 
     @property
     def measure_options(self) -> str:

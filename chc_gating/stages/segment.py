@@ -15,13 +15,14 @@ from chc_gating.imaging.methods import choose_method
 from chc_gating.imaging.records import Parameters, Segmentation
 from chc_gating.imaging.segmentation import segment_slide
 from chc_gating.imaging.slide import Slide, open_slide
+from chc_gating.imaging.stitching_record import Stitching
 from chc_gating.model.acquisition import InputFile, SlideFacts
 from chc_gating.model.panel import Panel
 from chc_gating.model.segmentation import SegmentationChoice
 from chc_gating.stages.progress import BlockProgress
 from chc_gating.storage.atomic import replacing_files
 from chc_gating.storage.provenance import describe_input, software_version
-from chc_gating.storage.records import write_record
+from chc_gating.storage.records import read_record, write_record
 
 
 def segment(
@@ -35,9 +36,12 @@ def segment(
     threads: int = 1,
     record_faults: bool = False,
     fingerprint: bool = True,
+    stitching: Path | None = None,
 ) -> None:
     """Segment one slide and write labels.tif and segmentation.json into ``output``.
 
+    ``stitching`` is the stitching.json of a slide that `chc stitch` wrote: its raw tiles are then
+    the inputs, and a slide that could not be stitched is passed on as not counted.
     ``pixel_size_um`` is the sheet's and goes before the file's. ``tile_px`` and ``threads``
     change no label. Raises ConfigError for faults of the panel; RawFileError for a fault inside
     the slide, unless ``record_faults`` makes that a result (``status: not_counted``).
@@ -48,7 +52,7 @@ def segment(
     method = choose_method(choice.method)
     origin = _Origin(
         inputs=(
-            describe_input("raw", slide, fingerprint=fingerprint),
+            *_describe_raw(slide, stitching, fingerprint=fingerprint),
             describe_input("panel", panel),
         ),
         parameters={
@@ -61,6 +65,7 @@ def segment(
     )
     with replacing_files(output) as folder:
         try:
+            notes = () if stitching is None else require_stitched(stitching).repairs
             with open_slide(
                 slide,
                 image=image,
@@ -78,7 +83,7 @@ def segment(
                     threads=threads,
                     watch=BlockProgress(f"segmenting {slide.name}"),
                 )
-                record = _describe(opened, nuclei, origin)
+                record = _describe(opened, nuclei, origin, notes=notes)
         except RawFileError as error:
             if not record_faults:
                 raise
@@ -116,7 +121,27 @@ def find_dna_channel(panel: Panel, *, file: str) -> str:
     return panel.channels_with_role("dna")[0]
 
 
-def _describe(slide: Slide, nuclei: int, origin: _Origin) -> Segmentation:
+def _describe_raw(
+    slide: Path, stitching: Path | None, *, fingerprint: bool
+) -> tuple[InputFile, ...]:
+    """Return the raw file: of a stitched slide the tiles that it was made of."""
+    if stitching is None:
+        return (describe_input("raw", slide, fingerprint=fingerprint),)
+    inputs = read_record(stitching, Stitching).inputs
+    return tuple(file for file in inputs if file.role == "raw")
+
+
+def require_stitched(path: Path) -> Stitching:
+    """Return a stitching.json; raises RawFileError with its reason where nothing was stitched."""
+    record = read_record(path, Stitching)
+    if record.status != "counted":
+        raise RawFileError(record.reason or "the tiles were not stitched")
+    return record
+
+
+def _describe(
+    slide: Slide, nuclei: int, origin: _Origin, *, notes: tuple[str, ...]
+) -> Segmentation:
     height, width = slide.shape
     return Segmentation(
         software_version=software_version(),
@@ -132,7 +157,7 @@ def _describe(slide: Slide, nuclei: int, origin: _Origin) -> Segmentation:
             nuclei=nuclei,
             area_mm2=height * width * slide.pixel_size_um**2 / 1e6,
         ),
-        repairs=slide.repairs,
+        repairs=(*notes, *slide.repairs),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from chc_gating.model.acquisition import InputFile
@@ -28,6 +29,24 @@ def describe_input(role: str, path: Path, *, fingerprint: bool = True) -> InputF
     readable = os.access(path, os.R_OK)
     sha256 = _hash_file(path) if fingerprint and readable else None
     return InputFile(role=role, path=str(path), size_bytes=path.stat().st_size, sha256=sha256)
+
+
+def describe_inputs(role: str, path: Path, files: Sequence[InputFile]) -> InputFile:
+    """Return many files as one input: their common place, their size, and one hash of all.
+
+    The hash is over the lines "name, blank, SHA-256" in the order of ``files``; None where one
+    of them has none.
+    """
+    sizes = [file.size_bytes for file in files]
+    hashes = [file.sha256 for file in files]
+    lines = "".join(f"{Path(f.path).name} {f.sha256}\n" for f in files)
+    whole = bool(files) and None not in hashes
+    return InputFile(
+        role=role,
+        path=str(path),
+        size_bytes=None if not files or None in sizes else sum(size or 0 for size in sizes),
+        sha256=hashlib.sha256(lines.encode()).hexdigest() if whole else None,
+    )
 
 
 def _hash_file(path: Path) -> str:

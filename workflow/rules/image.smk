@@ -1,6 +1,34 @@
+rule stitch:
+    input:
+        tiles=PLAN.existing_tile_files,
+        panel=PLAN.panel_file,
+    output:
+        multiext(f"{RESULTS}/acquisitions/{{acquisition}}/", *layout.STITCH_FILES),
+    log:
+        "logs/acquisitions/{acquisition}/stitch.log",
+    benchmark:
+        "benchmarks/acquisitions/{acquisition}/stitch.tsv"
+    wildcard_constraints:
+        acquisition=PLAN.image_pattern,
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=240,
+    params:
+        tiles=PLAN.raw_file,
+        options=PLAN.stitch_options,
+        folder=PLAN.acquisition_folder,
+        version=__version__,
+    shell:
+        "chc stitch {params.tiles:q} --panel {input.panel:q} {params.options}"
+        " --output {params.folder:q} --threads {threads} --record-faults 2> {log:q}"
+
+
 rule segment:
     input:
-        raw=PLAN.existing_raw_file,
+        raw=PLAN.existing_slide,
         panel=PLAN.panel_file,
     output:
         multiext(f"{RESULTS}/acquisitions/{{acquisition}}/", *layout.SEGMENT_FILES),
@@ -17,7 +45,7 @@ rule segment:
         mem_mb=2000,
         runtime=240,
     params:
-        raw=PLAN.raw_file,
+        raw=PLAN.slide_file,
         options=PLAN.segment_options,
         folder=PLAN.acquisition_folder,
         version=__version__,
@@ -28,7 +56,7 @@ rule segment:
 
 rule measure:
     input:
-        raw=PLAN.existing_raw_file,
+        raw=PLAN.existing_slide,
         panel=PLAN.panel_file,
         labels=multiext(
             f"{RESULTS}/acquisitions/{{acquisition}}/", *layout.SEGMENT_FILES
@@ -48,7 +76,7 @@ rule measure:
         mem_mb=2000,
         runtime=240,
     params:
-        raw=PLAN.raw_file,
+        raw=PLAN.slide_file,
         options=PLAN.measure_options,
         folder=PLAN.acquisition_folder,
         version=__version__,
@@ -60,7 +88,7 @@ rule measure:
 
 rule gate_image:
     input:
-        raw=PLAN.existing_raw_file,
+        raw=PLAN.existing_slide,
         panel=PLAN.panel_file,
         gates=PLAN.gates_file,
         gates_source=PLAN.gates_source,
@@ -83,7 +111,7 @@ rule gate_image:
         mem_mb=2000,
         runtime=60,
     params:
-        raw=PLAN.raw_file,
+        raw=PLAN.slide_file,
         options=PLAN.gate_image_options,
         folder=PLAN.acquisition_folder,
         version=__version__,
