@@ -30,6 +30,20 @@ class Segmentation(Record):
     repairs: tuple[str, ...] = ()
 
 
+class ChannelLevels(Record):
+    """Levels of a channel that hold for the whole slide, in grey levels as stored.
+
+    ``background`` and ``sd`` are of the pixels in no cell (median, and 1.4826 times the median
+    absolute deviation), from boxes spread over the slide; a pixel is positive above
+    ``positive_above``.
+    """
+
+    channel: str
+    background: float
+    sd: float
+    positive_above: float
+
+
 class Measurement(Record):
     """measurement.json: how cells were measured, and how many.
 
@@ -47,5 +61,6 @@ class Measurement(Record):
     channels: tuple[str, ...] = ()
     cells: int | None = None
     saturation: int | None = None
+    levels: tuple[ChannelLevels, ...] = ()
     slide: SlideFacts | None = None
     repairs: tuple[str, ...] = ()
