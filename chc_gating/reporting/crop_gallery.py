@@ -199,7 +199,15 @@ def _build_row(row: int, place: int, evidence: Evidence, look: _Look) -> Gallery
     y, x = candidates.centroid_y_px, candidates.centroid_x_px
     position = "" if y is None or x is None else f"x {x[row]:,.0f}, y {y[row]:,.0f} px"
     told = explain_candidate(
-        candidates.explanations, row, flags=candidates.flags[row], panel=evidence.result.panel
+        candidates.explanations,
+        row,
+        flags=candidates.flags[row],
+        panel=evidence.result.panel,
+        positive={
+            cut.channel
+            for cut in evidence.result.cuts
+            if candidates.compensated[cut.channel][row] >= cut.high
+        },
     )
     nucleus, ring = look.outline(place)
     return GalleryRow(

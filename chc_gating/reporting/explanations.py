@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from chc_gating.model.acquisition import AppliedCut
@@ -25,19 +25,29 @@ class Explained:
 
 
 def explain_candidate(
-    columns: Mapping[str, FloatArray], row: int, *, flags: Sequence[str], panel: Panel
+    columns: Mapping[str, FloatArray],
+    row: int,
+    *,
+    flags: Sequence[str],
+    panel: Panel,
+    positive: Collection[str],
 ) -> Explained:
-    """Return a candidate's doubts and measurements; what is not known is left out."""
+    """Return a candidate's doubts and measurements; what is not known is left out.
+
+    positive : channels whose marker is positive; light of neighbours matters to these only.
+    """
     values = {name: float(column[row]) for name, column in columns.items()}
     values = {name: value for name, value in values.items() if math.isfinite(value)}
     shown = [f for f in flags if f not in _QUIET or "neighbour_spill" not in flags]
     return Explained(
         doubts=tuple(describe_flag(flag) for flag in shown),
-        measured=tuple(_measured(values, panel)),
+        measured=tuple(_measured(values, panel, positive)),
     )
 
 
-def _measured(values: Mapping[str, float], panel: Panel) -> list[tuple[str, str]]:
+def _measured(
+    values: Mapping[str, float], panel: Panel, positive: Collection[str]
+) -> list[tuple[str, str]]:
     lines: list[tuple[str, str]] = []
     if "diameter_um" in values:
         lines.append(("across", f"{values['diameter_um']:.0f} um"))
@@ -49,13 +59,13 @@ def _measured(values: Mapping[str, float], panel: Panel) -> list[tuple[str, str]
     shares = [
         f"{_marker(name, panel)} {_percent(value)}"
         for name, value in values.items()
-        if name.startswith("spill_share:")
+        if name.startswith("spill_share:") and name.partition(":")[2] in positive
     ]
     if shares:
-        lines.append(("neighbours would give of its ring", ", ".join(shares)))
+        lines.append(("neighbours light its ring by", ", ".join(shares)))
     for name, value in values.items():
-        if name.startswith("spill_p:"):
-            lines.append((f"{_marker(name, panel)} ring by neighbours' chance", f"p {value:.2g}"))
+        if name.startswith("spill_p:") and name.partition(":")[2] in positive:
+            lines.append((f"{_marker(name, panel)} by neighbours' chance", f"p {value:.2g}"))
         if name.startswith("ring_positive_fraction:"):
             lines.append((f"{_marker(name, panel)} positive in", f"{_percent(value)} of its ring"))
     if "dna_relative" in values:
