@@ -8,6 +8,7 @@ from chc_gating.batch.explain import suggest
 from chc_gating.batch.findings import Finding
 from chc_gating.batch.marker_rules import check_markers
 from chc_gating.batch.shape_rules import check_shape
+from chc_gating.batch.slide_cut_rules import check_slide_cuts
 from chc_gating.errors import ChcError
 from chc_gating.model.expression import Expression, ExpressionError, parse_expression
 from chc_gating.model.gates import (
@@ -44,7 +45,7 @@ def check_form(gates: Gates) -> Iterator[Finding]:
         yield from _check_population(name, gate, gates)
     for marker, cut in gates.cuts.items():
         source = next(k for k in CUT_SOURCES if getattr(cut, k) is not None)
-        if source != "fixed":
+        if source != "fixed" and not cut.is_found_on_slide:
             yield _unbuilt(("cuts", marker, source), f"a cut from {source}", "give a fixed cut")
     for key in ("phenotype", "nucleated"):
         yield from _check_reference(gates, key)
@@ -228,6 +229,7 @@ def check_panel(gates: Gates, panel: Panel | None) -> Iterator[Finding]:
     """
     if panel is not None:
         yield from _check_channels(gates, panel)
+        yield from check_slide_cuts(gates, panel)
     told: set[str] = set()
     for keys, marker in _marker_uses(gates):
         if marker in told:

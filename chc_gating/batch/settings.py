@@ -42,6 +42,14 @@ class Settings(Record):
         description="Width of the ring around a nucleus that stands for the cell.",
         json_schema_extra={"unit": "um"},
     )
+    control_crops: int = Field(
+        default=24,
+        ge=0,
+        le=1000,
+        description="Cells that are no candidates, drawn at random (half leukocytes, half "
+        "unclassified), of which crops are kept beside those of candidates.",
+        json_schema_extra={"unit": "cells"},
+    )
     loq_cv: float = Field(
         default=0.2,
         gt=0,

@@ -154,12 +154,22 @@ def gate_image_command(
     panel: Panel,
     gates: Gates,
     output: OutputFolder,
+    labels: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder that holds labels.tif, for the outlines in crops; default: the measured "
+            "folder, where it holds one."
+        ),
+    ] = None,
     spillover: SpilloverFile = None,
+    control_crops: Annotated[
+        int, typer.Option(min=0, max=1000, help="Crops of random cells that are no candidates.")
+    ] = 24,
     threads: Threads = 1,
     record_faults: RecordFaults = False,
     log_level: LogLevel = "warning",
 ) -> None:
-    """Give every cell its class; write candidates with crops."""
+    """Give every cell its class; write candidates with what could explain them, and crops."""
     set_log_level(log_level)
     from chc_gating.stages.gate_image import gate_image
 
@@ -169,7 +179,9 @@ def gate_image_command(
         panel=panel,
         gates=gates,
         output=output,
+        labels=labels,
         spillover=spillover,
+        control_crops=control_crops,
         threads=threads,
         record_faults=record_faults,
     )

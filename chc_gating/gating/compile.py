@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -32,21 +32,23 @@ def compile_gates(
     spillover: Spillover | None,
     bead_population: str | None = None,
     file_spillover: Spillover | None = None,
+    found_cuts: Mapping[str, AppliedCut] = {},
 ) -> GatePlan:
     """Return the gate plan of a panel and a gates file for a file's channels.
 
     file_spillover : the file's own, which imported gates mean by ``FCS``; None where it has none.
     channels, labels : the file's m channel names and further names ($PnN and $PnS).
+    found_cuts : by marker, the cuts that were found on this slide, which win over the gates'.
     bead_population : the population of counting beads; its events get no phenotype.
 
     Raises RawFileError where the file lacks a channel that gates or markers use, or that the
     spillover names; ChcError for what is wrong in panel, gates or spillover, or not built yet.
     """
-    refuse_unbuilt(gates)
+    refuse_unbuilt(gates, found=found_cuts)
     order = order_populations(gates)
     _check_populations(gates, order, bead_population)
     tables = build_tables(panel, gates)
-    cuts = apply_cuts(tables.markers, panel, gates)
+    cuts = apply_cuts(tables.markers, panel, gates, found=found_cuts)
     file = FileChannels(panel, channels=channels, labels=labels)
     used = [c for gate in gates.populations.values() for c in gate.channels]
     file.require([*used, *(panel.markers[marker] for marker in tables.markers)])

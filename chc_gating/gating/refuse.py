@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 from chc_gating.errors import ChcError
 from chc_gating.model.gates import CUT_SOURCES, SCALED_KINDS, Gates
 
 
-def refuse_unbuilt(gates: Gates) -> None:
-    """Raise ChcError for the first thing in a gates file that cannot be compiled yet."""
+def refuse_unbuilt(gates: Gates, *, found: Container[str] = ()) -> None:
+    """Raise ChcError for the first thing in a gates file that cannot be compiled yet.
+
+    found : markers whose cuts were found on the slide.
+    """
     if gates.awaits_sample:
         raise ChcError(
             f"gates {gates.name}: the populations of {gates.file} are those of a file's own "
@@ -22,6 +27,13 @@ def refuse_unbuilt(gates: Gates) -> None:
                 f"{', '.join(SCALED_KINDS)}; give the numbers of {gate.kind} in linear units"
             )
     for marker, cut in gates.cuts.items():
+        if marker in found:
+            continue
+        if cut.is_found_on_slide:
+            raise ChcError(
+                f"gates {gates.name}: cut of {marker}: is found on a slide's cells; "
+                "gate a slide with chc gate-image, or give it as fixed"
+            )
         if cut.fixed is None:
             source = next(s for s in CUT_SOURCES if getattr(cut, s) is not None)
             raise ChcError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -75,12 +75,22 @@ def _check_markers(markers: Sequence[str], panel: Panel, gates: Gates, *, where:
             raise ChcError(f"gates {gates.name}: {where}: marker {marker} has no cut; add it")
 
 
-def apply_cuts(markers: Sequence[str], panel: Panel, gates: Gates) -> tuple[AppliedCut, ...]:
+def apply_cuts(
+    markers: Sequence[str],
+    panel: Panel,
+    gates: Gates,
+    *,
+    found: Mapping[str, AppliedCut] = {},
+) -> tuple[AppliedCut, ...]:
     """Return the edges of every marker's cut in linear units; low equals high without a band.
 
-    A marker that populations stand for has none.
+    A marker that populations stand for has none. ``found`` are cuts of the slide at hand.
     """
-    return tuple(_apply_cut(marker, panel, gates) for marker in markers if marker in gates.cuts)
+    return tuple(
+        found.get(marker) or _apply_cut(marker, panel, gates)
+        for marker in markers
+        if marker in gates.cuts
+    )
 
 
 def _apply_cut(marker: str, panel: Panel, gates: Gates) -> AppliedCut:

@@ -65,14 +65,37 @@ class PhenotypeCount(Record):
     without_saturated: int | None
 
 
+class CutBackground(Record):
+    """What a slide's cut was found from: factor * (level + k_sd * sd).
+
+    ``of`` cells: level and sd are of the values of ``cells`` cells, background subtracted. ``of``
+    pixels: of the grey levels outside cells, as stored; the cut then is above the local background,
+    or, with ``fraction``, a share of pixels. ``positive_share`` of those cells lies at or above the
+    cut; ``majority_negative`` says whether most of them look negative.
+    """
+
+    of: Literal["cells", "pixels"]
+    level: float
+    sd: float
+    k_sd: float
+    factor: float
+    fraction: float | None = None
+    cells: int
+    positive_share: float
+    majority_negative: bool
+
+
 class AppliedCut(Record):
-    """A marker's cut as it was applied, in compensated linear units."""
+    """A marker's cut as it was applied, in compensated linear units; a share of pixels where its
+    background says so.
+    """
 
     marker: str
     channel: str
     low: float
     high: float
     source: str
+    background: CutBackground | None = None
 
 
 class AppliedSpillover(Record):
@@ -129,6 +152,7 @@ class AcquisitionResult(Record):
     ``flags`` counts the events, ``candidate_flags`` the candidates that carry an event flag.
     ``repairs`` says what was wrong in the raw file and what was assumed, ``scaling`` how stored
     values became linear ones (masks, logarithms, gains, the time step), one line each.
+    ``candidates_per_million_nuclei``: CHC and CTC, of a slide.
     """
 
     schema_: str = Field(default="chc_gating/populations/1", alias="schema")
@@ -153,6 +177,7 @@ class AcquisitionResult(Record):
     spillover: AppliedSpillover | None = None
     flow: FlowFacts | None = None
     slide: SlideFacts | None = None
+    candidates_per_million_nuclei: float | None = None
     repairs: tuple[str, ...] = ()
     scaling: tuple[str, ...] = ()
 

@@ -16,6 +16,10 @@ EVENT_FLAGS: dict[str, str] = {
     "touches_image_edge": "the cell touches the edge of the image; its signal may be cut off",
     "touches_neighbour": "the cell touches another cell; its ring may hold the other's signal",
     "caml_like": "larger than 25 um across, like a cancer-associated macrophage-like cell",
+    "neighbour_spill": "a neighbour's light may explain a marker of this candidate",
+    "several_nuclei": "the nucleus touches another or is notched; it may be two cells",
+    "out_of_focus": "the nucleus is blurred against the slide's leukocytes",
+    "little_dna": "holds less than a quarter of a leukocyte's DNA; it may be debris",
 }
 """Event flags in bit order: the first is bit 0."""
 
@@ -51,6 +55,9 @@ DRAW_FLAGS: dict[str, str] = {
     "saturated_candidates": "a candidate holds a saturated marker",
     "candidates_not_rare": (
         "more than 1 % of the cells are called CHC or CTC, which are expected at one in a million"
+    ),
+    "majority_not_negative": (
+        "a cut was found from the slide's negative majority, but most of its cells look positive"
     ),
     "sensitive_to_cuts": "CHC or CTC change by more than half when all cuts move by 10 %",
     "cells_touch": "more than half of the candidates touch a neighbour on the slide",

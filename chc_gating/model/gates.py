@@ -9,7 +9,9 @@ from pydantic import Field, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
 from chc_gating.model.imported_gates import ImportedGate, ImportedMatrix
+from chc_gating.model.panel import Role
 from chc_gating.model.record import MarkerName, Record
+from chc_gating.model.slide_cuts import BackgroundCut, Preset, expand_preset
 
 Bound = float | None
 Scale = Literal["compensated", "raw", "transformed"]
@@ -202,6 +204,15 @@ class Cut(Record):
     isotype: ControlCut | None = Field(default=None, description=_UNBUILT)
     unstained: ControlCut | None = Field(default=None, description=_UNBUILT)
     donors: ControlCut | None = Field(default=None, description=_UNBUILT)
+    background: BackgroundCut | None = Field(
+        default=None,
+        description="Slides only: found on each slide from what is negative there, see below.",
+    )
+    preset: Preset | None = Field(
+        default=None,
+        description="Slides only: a published rule by its name. `helen`: the share of a cell's "
+        "pixels above the background's mean plus 3 SD (1.5 times that for epithelial markers).",
+    )
     indeterminate: tuple[float, float] | None = Field(
         default=None,
         description="A band [low, high) around the cut, in which a marker is neither positive "
@@ -226,10 +237,28 @@ class Cut(Record):
             and not self.indeterminate[0] <= self.fixed <= self.indeterminate[1]
         ):
             raise ValueError("the band of indeterminate must contain the fixed cut")
+        if self.is_found_on_slide and (self.indeterminate or self.scale != "compensated"):
+            raise ValueError(
+                "a cut that is found on each slide is in compensated units and takes its band as "
+                "multiples: background: {band: [0.7, 1.4]}"
+            )
         return self
 
+    @property
+    def is_found_on_slide(self) -> bool:
+        """Whether each slide's own cells or pixels give the cut."""
+        return self.background is not None or self.preset is not None
 
-CUT_SOURCES = ("fixed", "fmo", "isotype", "unstained", "donors")
+    def background_of(self, role: Role) -> BackgroundCut:
+        """Return the rule that finds the cut on a slide, for a channel of this role."""
+        if self.preset is not None:
+            return expand_preset(self.preset, role)
+        if self.background is None:
+            raise AssertionError("asked for a cut that is found on a slide")
+        return self.background
+
+
+CUT_SOURCES = ("fixed", "fmo", "isotype", "unstained", "donors", "background", "preset")
 
 
 class MarkerPopulations(Record):

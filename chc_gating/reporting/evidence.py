@@ -27,6 +27,7 @@ class Candidates:
     flags : c tuples of flag names.
     centroid_y_px, centroid_x_px : (c,) float64 in pixels, None for flow.
     raw, compensated : per channel (c,) float64 linear values; NaN where not finite.
+    explanations : per column of what could explain a slide's candidate, (c,); NaN: not known.
     totals : how many there are of each phenotype, where the file holds the first ones only.
     """
 
@@ -41,6 +42,7 @@ class Candidates:
     raw: Mapping[str, FloatArray] = field(default_factory=dict)
     compensated: Mapping[str, FloatArray] = field(default_factory=dict)
     totals: Mapping[str, int] = field(default_factory=dict)
+    explanations: Mapping[str, FloatArray] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.phenotype)
@@ -70,19 +72,34 @@ class Candidates:
 
 @dataclass(frozen=True)
 class Crops:
-    """Pictures of a slide's candidates.
+    """Pictures of k of a slide's cells: candidates, then controls.
 
-    pixels : (c, m, y, x) uint16 grey levels as stored, one crop per candidate and channel; 0
-        beyond the edge of the slide.
-    valid : (c, 4) the box y0, y1, x0, x1 of each crop that lies on the slide.
+    pixels : (k, m, y, x) uint16 grey levels as stored, one crop per cell and channel; 0 beyond
+        the edge of the slide.
+    valid : (k, 4) the box y0, y1, x0, x1 of each crop that lies on the slide.
     channels : m channel names of the image.
     pixel_size_um : edge of a pixel.
+    outlines : (k, y, x) uint8: 1 the cell's nucleus, 2 its ring, 3 other nuclei; None where they
+        are not known.
+    rows : (c,) the candidates' rows in `Candidates`, of which these are the first c crops.
+    controls : the classes of the crops after them, and their cell ids.
     """
 
     pixels: NDArray[np.uint16]
     valid: NDArray[np.int64]
     channels: tuple[str, ...]
     pixel_size_um: float
+    rows: NDArray[np.int64]
+    outlines: NDArray[np.uint8] | None = None
+    controls: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True)
+class Overview:
+    """A slide's DNA in squares of ``side_px`` pixels: (rows, columns) uint16 mean grey levels."""
+
+    levels: NDArray[np.uint16]
+    side_px: int
 
 
 @dataclass(frozen=True)
@@ -104,3 +121,4 @@ class Evidence:
     candidates: Candidates
     crops: Crops | None = None
     cells: CellPlaces | None = None
+    overview: Overview | None = None

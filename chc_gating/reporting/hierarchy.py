@@ -174,8 +174,19 @@ def list_plan(result: AcquisitionResult) -> list[tuple[str, str, str]]:
     return [*channels, *populations, *cuts, *phenotypes]
 
 
+def describe_slide_cut(cut: Cut) -> str:
+    """Return how a slide's own cells or background give a cut."""
+    if cut.preset is not None:
+        return f"found on the slide by the rule {cut.preset}"
+    rule = cut.background_of("other")
+    times = "" if rule.factor == 1 else f", times {rule.factor:g}"
+    return f"found on the slide: {rule.k_sd:g} SD above its negative {rule.of}{times}"
+
+
 def describe_cut(cut: Cut) -> str:
     """Return a cut as the gates file gives it, in one line."""
+    if cut.is_found_on_slide:
+        return describe_slide_cut(cut)
     source = next(name for name in CUT_SOURCES if getattr(cut, name) is not None)
     text = _plain(cut.fixed) if cut.fixed is not None else f"from the {source} control"
     if cut.indeterminate is None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING
 
-from chc_gating.reporting import numerals, sentences
+from chc_gating.reporting import explanations, numerals, sentences
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -39,6 +39,7 @@ def _environment() -> Environment:
         percent=numerals.format_percent,
         size=numerals.format_size,
         flag_words=sentences.describe_flag,
+        cut_source=explanations.describe_cut_source,
         remedy=sentences.advise_remedy,
         phenotype_words=sentences.describe_phenotype,
     )

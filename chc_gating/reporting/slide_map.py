@@ -9,7 +9,7 @@ from matplotlib.colors import LinearSegmentedColormap
 
 from chc_gating.model.acquisition import SlideFacts
 from chc_gating.model.events import FloatArray
-from chc_gating.reporting.evidence import Candidates, CellPlaces, Evidence
+from chc_gating.reporting.evidence import Candidates, CellPlaces, Evidence, Overview
 from chc_gating.reporting.figures import (
     PHENOTYPE_COLOURS,
     PHENOTYPE_SHAPES,
@@ -30,14 +30,17 @@ def draw_slide_map(evidence: Evidence, *, identifier: str) -> Picture | None:
     slide, candidates, cells = evidence.result.slide, evidence.candidates, evidence.cells
     y, x = candidates.centroid_y_px, candidates.centroid_x_px
     placed = y is not None and x is not None and len(candidates) > 0
-    if slide is None or not (placed or (cells is not None and len(cells.y_px))):
+    shown = evidence.overview is not None or (cells is not None and len(cells.y_px) > 0)
+    if slide is None or not (placed or shown):
         return None
     width_um = slide.width_px * slide.pixel_size_um
     height_um = slide.height_px * slide.pixel_size_um
     figure = new_figure(4.0, max(1.6, min(4.5, 3.6 * height_um / width_um)))
     with drawing_style():
         axes = figure.add_subplot()
-        if cells is not None:
+        if evidence.overview is not None:
+            _draw_overview(axes, evidence.overview, slide)
+        elif cells is not None:
             _draw_cells(axes, cells, slide)
         if y is not None and x is not None:
             _draw_positions(axes, candidates, x * slide.pixel_size_um, y * slide.pixel_size_um)
@@ -52,12 +55,33 @@ def draw_slide_map(evidence: Evidence, *, identifier: str) -> Picture | None:
     drawn = " and ".join(candidates.describe_drawn(p) for p in PHENOTYPE_COLOURS)
     words = f"Drawn: {drawn}." if placed else "No candidates."
     grey = " Grey: density of all cells." if cells is not None else ""
+    if evidence.overview is not None:
+        side_um = evidence.overview.side_px * slide.pixel_size_um
+        grey = f" Grey: the slide's DNA in squares of {side_um:,.3g} um."
+    million = evidence.result.candidates_per_million_nuclei
+    if million is not None:
+        words += f" {million:,.0f} candidates per million nuclei."
     return Picture(
         svg=svg,
-        alt=f"Positions of {drawn} on the slide, over the density of its cells"
+        alt=f"Positions of {drawn} on the slide, over its cells"
         if placed
-        else "Density of the cells on the slide; no candidates",
+        else "The cells on the slide; no candidates",
         caption=f"{describe_slide(slide)}{grey} {words}",
+    )
+
+
+def _draw_overview(axes: Any, overview: Overview, slide: SlideFacts) -> None:
+    rows, columns = overview.levels.shape
+    side_um = overview.side_px * slide.pixel_size_um
+    low, high = np.quantile(overview.levels, (0.5, 0.995))
+    axes.imshow(
+        overview.levels,
+        extent=(0, columns * side_um, rows * side_um, 0),
+        aspect="equal",
+        cmap=_GREYS,
+        vmin=float(low),
+        vmax=float(max(high, low + 1)),
+        interpolation="none",
     )
 
 

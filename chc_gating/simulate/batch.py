@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -130,12 +130,23 @@ def _simulate_slide(
     columns = means.columns(rules.panel)
     counts = count_classes(columns, panel=rules.panel, gates=rules.gates)
     classes = classify(columns, panel=rules.panel, gates=rules.gates)
-    cells.extend(
-        TruthCell(name, str(phenotype), float(y), float(x))
-        for phenotype, y, x in zip(classes, means.centroid_y_px, means.centroid_x_px, strict=True)
-        if phenotype.startswith(("CHC", "CTC")) or phenotype.endswith("_candidate")
-    )
+    cells.extend(_list_truth(name, layout, means, classes))
     return tabulate_truth(name, modality=layout.slide.modality, kinds=kinds, counts=counts)
+
+
+def _list_truth(
+    name: str, layout: SlideLayout, means: CellMeans, classes: Iterable[str]
+) -> Iterator[TruthCell]:
+    """Yield the planted cells, and what else the oracle calls a candidate."""
+    width = layout.slide.width_px
+    planted = {1 + c.seed_y * width + c.seed_x: c.kind for c in layout.planted.values()}
+    for label, phenotype, y, x in zip(
+        means.labels.tolist(), classes, means.centroid_y_px, means.centroid_x_px, strict=True
+    ):
+        kind = planted.get(label, "")
+        is_candidate = phenotype.startswith(("CHC", "CTC")) or phenotype.endswith("_candidate")
+        if kind or is_candidate:
+            yield TruthCell(name, str(phenotype), kind, float(y), float(x))
 
 
 def _oracle_tiles(layout: SlideLayout) -> Iterator[SlideTile]:

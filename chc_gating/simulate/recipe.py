@@ -43,7 +43,10 @@ SlideKind = Literal[
     "CTC_CK",
     "CTC_EPCAM_CK",
     "dim_hybrid",
+    "caml",
 ]
+"""Rare cells of a slide. ``caml`` is a giant macrophage-like cell, CD45 and CK positive: by the
+rules a hybrid, by its size another kind of cell."""
 
 PBMC: Mapping[BulkKind, float] = {
     "lymphocyte": 0.70,
@@ -139,9 +142,13 @@ class RawScan(Record):
 class SlideFile(SimulatedFile):
     """A simulated slide.
 
-    planted : cells of each rare kind, away from all others. density_per_mm2 : of leukocytes,
-        about. touching : share of leukocytes that get a second one at their side, if there is
-        room. specks_per_mm2 : autofluorescent particles without a nucleus. scan : write the slide
+    planted : cells of each rare kind. clearance_um : how far every other cell keeps from them;
+        with 0 they lie as they fall, down to nuclei that touch. beside : share of rare cells with
+        a leukocyte whose nucleus touches theirs. density_per_mm2 : of leukocytes, about.
+        touching : share of leukocytes that get a second one at their side, if there is room.
+        lobed, out_of_focus : shares of leukocytes with a nucleus of lobes, as neutrophils have,
+        and of all cells that lie out of focus. specks_per_mm2 : autofluorescent particles without
+        a nucleus. debris_per_mm2 : scraps of DNA, too small for a nucleus. scan : write the slide
         as a folder of raw tiles, named by ``file``, instead of one image.
     """
 
@@ -153,6 +160,11 @@ class SlideFile(SimulatedFile):
     density_per_mm2: float = Field(default=1900.0, gt=0, le=2900)
     touching: float = Field(default=0.3, ge=0, le=1)
     specks_per_mm2: float = Field(default=60.0, ge=0)
+    debris_per_mm2: float = Field(default=0.0, ge=0)
+    clearance_um: float = Field(default=21.0, ge=0)
+    beside: float = Field(default=0.0, ge=0, le=1)
+    lobed: float = Field(default=0.0, ge=0, le=1)
+    out_of_focus: float = Field(default=0.0, ge=0, le=1)
     ring_um: float = Field(default=2.5, gt=0)
     planted: Mapping[SlideKind, Annotated[int, Field(ge=0)]] = {}
     scan: RawScan | None = None

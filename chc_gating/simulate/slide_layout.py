@@ -1,5 +1,9 @@
 """Where the cells of a simulated slide lie: at random, but never too near to each other.
 
+How near leukocytes come to a rare cell is the recipe's: the demo batch keeps them away, since a
+leukocyte against a tumour cell is a hybrid by its ring, and whether counting works is another
+question; a slide that asks how crowding errs lets them touch.
+
 A lattice of sites proposes one leukocyte each, anywhere in the site's square; a proposal stays
 unless an earlier-ranked one lies within the smallest distance (Matern 1960, second hard-core
 process). Everything about a site follows from the seed, its number and its neighbours alone, so
@@ -18,10 +22,14 @@ import numpy as np
 from chc_gating.errors import ChcError
 from chc_gating.simulate.recipe import SlideFile
 from chc_gating.simulate.slide_cells import (
+    GIANT_RADIUS_UM,
     LARGEST_RADIUS_UM,
     SlideCell,
+    blur_cell,
     can_hold_seed,
+    divide_into_lobes,
     draw_cell,
+    draw_scrap,
     draw_speck,
 )
 
@@ -29,15 +37,9 @@ SMALLEST_DISTANCE_UM = 10.0
 """Between two proposed leukocytes: their nuclei do not touch."""
 MATE_DISTANCE_UM = 7.0
 """Between a second, touching leukocyte and any but its partner."""
-CLEARANCE_UM = 21.0
-"""Around a rare cell: its cytoplasm stays out of every other cell's ring, and theirs out of its.
-
-A leukocyte against a tumour cell would be a hybrid by its ring; such cells are another question
-than whether counting works, and the truth of the demo batch should not hang on them.
-"""
 _CLOSENESS = 0.93
-"""Distance of two touching leukocytes, as a share of both radii: they overlap a little."""
-_SITE_SEED, _PLACE_SEED, _SPECK_SEED = 11, 12, 13
+"""Distance of two touching nuclei, as a share of both radii: they overlap a little."""
+_SITE_SEED, _PLACE_SEED, _SPECK_SEED, _SCRAP_SEED, _LOOK_SEED = 11, 12, 13, 14, 15
 _CACHED_SITES = 200_000
 _DENSITY_WAVE = (0.25, 610.0, 1130.0)
 """Proposals are rarer in places: depth of the variation, and two wavelengths in um."""
@@ -86,7 +88,7 @@ class SlideLayout:
 
     def cells_near(self, y0: int, x0: int, *, height: int, width: int) -> list[SlideCell]:
         """Return the cells that may reach into a box of pixels, in the order of their sites."""
-        reach = LARGEST_RADIUS_UM / self.slide.pixel_size_um
+        reach = self.reach_px
         return [
             cell
             for site in self._sites(y0 - reach, x0 - reach, height + 2 * reach, width + 2 * reach)
@@ -96,9 +98,17 @@ class SlideLayout:
         ]
 
     def specks_near(self, y0: int, x0: int, *, height: int, width: int) -> list[SlideCell]:
-        """Return the autofluorescent particles that may reach into a box of pixels."""
-        specks = (self._settle_speck(site) for site in self._sites(y0, x0, height, width))
-        return [speck for speck in specks if speck is not None]
+        """Return the autofluorescent particles and scraps that may reach into a box of pixels."""
+        sites = list(self._sites(y0, x0, height, width))
+        found = [self._settle_speck(site) for site in sites]
+        found += [self._settle_scrap(site) for site in sites]
+        return [speck for speck in found if speck is not None]
+
+    @property
+    def reach_px(self) -> float:
+        """How far from its centre a cell of this slide may reach."""
+        large = self.slide.out_of_focus > 0 or self.slide.planted.get("caml", 0) > 0
+        return (GIANT_RADIUS_UM if large else LARGEST_RADIUS_UM) / self.slide.pixel_size_um
 
     def all_cells(self) -> Iterator[SlideCell]:
         """Yield every cell of the slide."""
@@ -128,7 +138,8 @@ class SlideLayout:
     def _settle_site(self, site: int) -> list[SlideCell]:
         """Return the cells of a site: a rare one, or a leukocyte, perhaps with a second."""
         if site in self.planted:
-            return [self.planted[site]]
+            rare, beside = self.planted[site], self._draw_beside(site)
+            return [rare] if beside is None else [rare, beside]
         proposal = self._propose(site)
         if proposal is None or not self._stays(site, proposal):
             return []
@@ -162,10 +173,18 @@ class SlideLayout:
         return self._is_clear(site, mate)
 
     def _is_clear(self, site: int, cell: SlideCell) -> bool:
-        """Whether no rare cell is near."""
-        clearance_px = CLEARANCE_UM / self.slide.pixel_size_um
-        rare = (self.planted.get(near) for near in self._around(site, reach=3))
-        return all(other is None or _distance(other, cell) >= clearance_px for other in rare)
+        """Whether no rare cell, nor the leukocyte at its side, is nearer than it may be."""
+        clearance_px = self.slide.clearance_um / self.slide.pixel_size_um
+        for near in self._around(site, reach=3):
+            rare = self.planted.get(near)
+            if rare is None:
+                continue
+            if _distance(rare, cell) < max(clearance_px, _touching_px(rare, cell)):
+                return False
+            beside = self._draw_beside(near)
+            if beside is not None and _distance(beside, cell) < _touching_px(beside, cell):
+                return False
+        return True
 
     def _draw_proposal(self, site: int) -> _Proposal | None:
         rng = np.random.default_rng((*self.seed, _SITE_SEED, site))
@@ -178,14 +197,40 @@ class SlideLayout:
         cell = draw_cell("leukocyte", y, x, pixel_size_um=size_um, rng=rng)
         if not self._has_seed(cell):
             return None
-        mate = self._draw_mate(cell, rng) if touching < self.slide.touching else None
+        cell = self._vary(cell, site, part=0)
+        has_mate = touching < self.slide.touching
+        mate = self._draw_mate(cell, rng, site=site, part=1) if has_mate else None
         return _Proposal(rank, cell, mate)
 
-    def _draw_mate(self, first: SlideCell, rng: np.random.Generator) -> SlideCell | None:
+    def _vary(self, cell: SlideCell, site: int, *, part: int) -> SlideCell:
+        """Return the cell as it may look: with lobes, out of focus. Another stream of numbers, so
+        that slides without these are what they were.
+        """
+        if not self.slide.lobed and not self.slide.out_of_focus:
+            return cell
+        rng = np.random.default_rng((*self.seed, _LOOK_SEED, site, part))
+        lobed, blurred = rng.random(2).tolist()
+        if cell.kind == "leukocyte" and lobed < self.slide.lobed:
+            cell = divide_into_lobes(cell, pixel_size_um=self.slide.pixel_size_um, rng=rng)
+        return blur_cell(cell, rng=rng) if blurred < self.slide.out_of_focus else cell
+
+    def _draw_beside(self, site: int) -> SlideCell | None:
+        """Return the leukocyte that touches a rare cell, where there is one."""
+        if not self.slide.beside:
+            return None
+        rng = np.random.default_rng((*self.seed, _PLACE_SEED, site, 1))
+        if rng.random() >= self.slide.beside:
+            return None
+        return self._draw_mate(self.planted[site], rng, site=site, part=2)
+
+    def _draw_mate(
+        self, first: SlideCell, rng: np.random.Generator, *, site: int, part: int
+    ) -> SlideCell | None:
         """Return a leukocyte whose nucleus touches the first one's, None off the image."""
         mate = draw_cell("leukocyte", 0.0, 0.0, pixel_size_um=self.slide.pixel_size_um, rng=rng)
+        mate = self._vary(mate, site, part=part)
         direction = rng.uniform(0, 2 * math.pi)
-        distance = _CLOSENESS * (math.sqrt(first.a * first.b) + math.sqrt(mate.a * mate.b))
+        distance = _touching_px(first, mate)
         y = first.y + distance * math.sin(direction)
         x = first.x + distance * math.cos(direction)
         moved = replace(mate, y=y, x=x)
@@ -195,7 +240,20 @@ class SlideLayout:
         rng = np.random.default_rng((*self.seed, _PLACE_SEED, site))
         row, column = divmod(site, self.columns)
         y, x = ((np.array([row, column]) + rng.uniform(0.3, 0.7, 2)) * self.pitch_px).tolist()
-        return draw_cell(kind, y, x, pixel_size_um=self.slide.pixel_size_um, rng=rng)
+        cell = draw_cell(kind, y, x, pixel_size_um=self.slide.pixel_size_um, rng=rng)
+        return self._vary(cell, site, part=0)
+
+    def _settle_scrap(self, site: int) -> SlideCell | None:
+        """Return a scrap of DNA on a site: anywhere, on cells, too."""
+        if not self.slide.debris_per_mm2:
+            return None
+        rng = np.random.default_rng((*self.seed, _SCRAP_SEED, site))
+        share = self.slide.debris_per_mm2 * (self.pitch_px * self.slide.pixel_size_um / 1000) ** 2
+        if rng.random() >= share:
+            return None
+        row, column = divmod(site, self.columns)
+        y, x = ((np.array([row, column]) + rng.random(2)) * self.pitch_px).tolist()
+        return draw_scrap(y, x, pixel_size_um=self.slide.pixel_size_um, rng=rng)
 
     def _settle_speck(self, site: int) -> SlideCell | None:
         """Return a particle on a site, away from rare cells."""
@@ -229,6 +287,11 @@ def _density(y_um: float, x_um: float) -> float:
         2 * math.pi * (y_um - 0.7 * x_um) / second
     )
     return 1 - depth * (1 + wave / 2)
+
+
+def _touching_px(one: SlideCell, other: SlideCell) -> float:
+    """Return how near two centres may come: their nuclei touch, and overlap a little."""
+    return _CLOSENESS * (one.radius + other.radius)
 
 
 def _distance(one: SlideCell, other: SlideCell) -> float:

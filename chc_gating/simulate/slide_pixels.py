@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from chc_gating.simulate.slide_cells import CHANNEL_NAMES, CYTOPLASM_UM, SlideCell
+from chc_gating.simulate.slide_cells import CHANNEL_NAMES, SlideCell
 from chc_gating.simulate.slide_layout import SlideLayout
 
 FloatImage = NDArray[np.float64]
@@ -29,8 +29,6 @@ _NUCLEAR_SHARE = (1.0, 0.35, 0.55, 0.30)
 _UNEVEN_STAIN = 0.35
 _CHROMATIN = 0.25
 """Relative depth of the variation of stain within a cell, of DNA within a nucleus."""
-_EDGE_PX = 1.1
-"""Blur of an edge, as the width of a logistic step."""
 _AUTOFLUORESCENCE = (0.0, 60.0, 45.0, 40.0)
 """Grey levels of every cell's body, whatever its stain."""
 _BACKGROUND = (240.0, 420.0, 310.0, 360.0)
@@ -95,14 +93,12 @@ def draw_signal(layout: SlideLayout, tile: Tile) -> FloatImage:
 def draw_dyes(layout: SlideLayout, tile: Tile) -> FloatImage:
     """Return (4, y, x) the light of each dye by itself."""
     dyes = np.zeros((len(CHANNEL_NAMES), tile.height, tile.width))
-    cytoplasm_px = CYTOPLASM_UM / layout.slide.pixel_size_um
-    ring_px = layout.slide.ring_um / layout.slide.pixel_size_um
-    _add_cells(dyes, tile.cells(layout), tile, cytoplasm_px=cytoplasm_px, ring_px=ring_px)
+    _add_cells(dyes, tile.cells(layout), tile, layout=layout)
     specks = layout.specks_near(tile.y0, tile.x0, height=tile.height, width=tile.width)
     for speck in specks:
-        window = _window(speck, tile, margin_px=6 * _EDGE_PX)
+        window = _window(speck, tile, margin_px=6 * speck.edge_px)
         if window is not None:
-            body = _step(_edge_distance(speck, tile, window))
+            body = _step(_edge_distance(speck, tile, window), speck)
             dyes[:, *window] += np.array(speck.levels)[:, None, None] * body
     return dyes
 
@@ -134,21 +130,19 @@ def expose(
 
 
 def _add_cells(
-    dyes: FloatImage,
-    cells: Iterable[SlideCell],
-    tile: Tile,
-    *,
-    cytoplasm_px: float,
-    ring_px: float,
+    dyes: FloatImage, cells: Iterable[SlideCell], tile: Tile, *, layout: SlideLayout
 ) -> None:
+    size_um = layout.slide.pixel_size_um
+    ring_px = layout.slide.ring_um / size_um
     shares = np.array(_NUCLEAR_SHARE)[:, None, None]
     autofluorescence = np.array(_AUTOFLUORESCENCE)[:, None, None]
     for cell in cells:
-        window = _window(cell, tile, margin_px=cytoplasm_px + 6 * _EDGE_PX)
+        cytoplasm_px = cell.cytoplasm_um / size_um
+        window = _window(cell, tile, margin_px=cytoplasm_px + 6 * cell.edge_px)
         if window is None:
             continue
         distance = _edge_distance(cell, tile, window)
-        nucleus, body = _step(distance), _step(distance - cytoplasm_px)
+        nucleus, body = _step(distance, cell), _step(distance - cytoplasm_px, cell)
         peaks = _peak_levels(cell, ring_px)[:, None, None]
         stain = (body - nucleus * (1 - shares)) * _unevenness(cell, tile, window)
         stained = peaks * stain + autofluorescence * body
@@ -190,6 +184,8 @@ def _window(cell: SlideCell, tile: Tile, *, margin_px: float) -> tuple[slice, sl
 
 def _nuclear_distance(cell: SlideCell, tile: Tile, window: tuple[slice, slice]) -> FloatImage:
     """Return the distance of pixels from a cell's centre, in semi-axes: 1 on the outline."""
+    if cell.lobes:
+        return 1 + _edge_distance(cell, tile, window) / cell.radius
     return np.asarray(np.hypot(*_own_axes(cell, tile, window)))
 
 
@@ -205,9 +201,14 @@ def _own_axes(
 
 def _edge_distance(cell: SlideCell, tile: Tile, window: tuple[slice, slice]) -> FloatImage:
     """Return how far, in pixels, pixels lie outside a nucleus; negative inside."""
-    return (_nuclear_distance(cell, tile, window) - 1) * math.sqrt(cell.a * cell.b)
+    if not cell.lobes:
+        return (_nuclear_distance(cell, tile, window) - 1) * cell.radius
+    y = np.arange(window[0].start, window[0].stop)[:, None] + tile.y0 - cell.y
+    x = np.arange(window[1].start, window[1].stop)[None, :] + tile.x0 - cell.x
+    lobes = [np.hypot(y - dy, x - dx) - radius for dy, dx, radius in cell.lobes]
+    return np.asarray(np.min(lobes, axis=0))
 
 
-def _step(distance_px: FloatImage) -> FloatImage:
-    """Return a blurred edge: 1 inside, 0 outside."""
-    return np.asarray(1 / (1 + np.exp(np.clip(distance_px / _EDGE_PX, -50, 50))))
+def _step(distance_px: FloatImage, cell: SlideCell) -> FloatImage:
+    """Return a cell's blurred edge: 1 inside, 0 outside."""
+    return np.asarray(1 / (1 + np.exp(np.clip(distance_px / cell.edge_px, -50, 50))))

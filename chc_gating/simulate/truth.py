@@ -61,10 +61,15 @@ class TruthRow:
 
 @dataclass(frozen=True)
 class TruthCell:
-    """One row of truth_cells.tsv: a cell of a slide that the oracle calls a candidate."""
+    """One row of truth_cells.tsv: a cell of a slide that was planted, or that the oracle calls a
+    candidate.
+
+    phenotype : the oracle's. planted : the kind that was put there, empty for a leukocyte.
+    """
 
     acquisition: str
     phenotype: str
+    planted: str
     centroid_y_px: float
     centroid_x_px: float
 
@@ -117,6 +122,7 @@ def read_truth_cells(path: Path) -> list[TruthCell]:
         TruthCell(
             acquisition=row["acquisition"],
             phenotype=row["phenotype"],
+            planted=row["planted"],
             centroid_y_px=float(row["centroid_y_px"]),
             centroid_x_px=float(row["centroid_x_px"]),
         )

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from chc_gating.model.panel import Panel
 
 POSITIONS = ("centroid_y_px", "centroid_x_px")
-"""Columns of a slide's candidates, float64."""
+"""Columns of a slide's candidates, float64; what could explain them comes after the channels."""
 
 Parameter = str | int | float | bool | None
 
@@ -100,9 +100,29 @@ def describe_result(result: GatingResult, origin: Origin, measured: Measured) ->
         spillover=measured.spillover,
         flow=measured.flow,
         slide=measured.slide,
+        candidates_per_million_nuclei=_per_million(result, measured),
         repairs=tuple(measured.repairs),
         scaling=tuple(measured.scaling),
     )
+
+
+def _per_million(result: GatingResult, measured: Measured) -> float | None:
+    """Return CHC and CTC candidates per million nucleated cells of a slide."""
+    if measured.slide is None or not result.nucleated_events or not result.class_names:
+        return None
+    return 1e6 * result.candidates.total / result.nucleated_events
+
+
+def name_explanations(panel: Panel, gates: Gates) -> tuple[str, ...]:
+    """Return the columns of what could explain a slide's candidate."""
+    from chc_gating.imaging.explanations import explanation_columns
+
+    called = [c for c, channel in panel.channels.items() if channel.marker in gates.cuts]
+    leukocyte, epithelial = (
+        [name for name in called if panel.channels[name].role == role]
+        for role in ("leukocyte", "epithelial")
+    )
+    return explanation_columns(leukocyte, epithelial)
 
 
 def _explain_no_classes(gates: Gates) -> str:
@@ -199,8 +219,10 @@ def candidates_table(
 ) -> pyarrow.Table:
     """Return candidates.parquet: one row per CHC or CTC candidate that is kept, all channels.
 
-    ``positions`` adds columns of a slide, (c,) each, in the order of the candidates.
+    ``positions`` adds columns of a slide, (c,) float64 each, in the order of the candidates: the
+    POSITIONS, and any others at the end.
     """
+    further = [name for name in positions or {} if name not in POSITIONS]
     found = result.candidates
     columns: list[np.ndarray | Sequence[str]] = [
         np.arange(len(found.event_id), dtype=np.int64),
@@ -213,11 +235,14 @@ def candidates_table(
     ]
     for i in range(len(result.channels)):
         columns += [found.raw[:, i], found.compensated[:, i]]
-    schema = candidates_schema(result.channels, has_positions=bool(positions))
+    columns += [positions[name] for name in further if positions]
+    schema = candidates_schema(result.channels, has_positions=bool(positions), further=further)
     return build_table(columns, schema)
 
 
-def candidates_schema(channels: Iterable[str], *, has_positions: bool) -> pyarrow.Schema:
+def candidates_schema(
+    channels: Iterable[str], *, has_positions: bool, further: Iterable[str] = ()
+) -> pyarrow.Schema:
     """Return the columns of candidates.parquet; a slide's have positions in pixels."""
     import pyarrow
 
@@ -232,6 +257,7 @@ def candidates_schema(channels: Iterable[str], *, has_positions: bool) -> pyarro
     ]
     for channel in channels:
         columns += [(f"{kind}:{channel}", pyarrow.float64()) for kind in ("raw", "compensated")]
+    columns += [(name, pyarrow.float64()) for name in further]
     return pyarrow.schema(columns)
 
 
@@ -262,5 +288,10 @@ def write_not_counted(folder: Path, *, origin: Origin, reason: str) -> None:
     write_record(folder / "quality.json", quality)
     write_densities(folder / "densities.npz", ())
     panel = origin.panel
-    schema = candidates_schema(panel.channels, has_positions=panel.modality == "image")
+    is_slide = panel.modality == "image"
+    schema = candidates_schema(
+        panel.channels,
+        has_positions=is_slide,
+        further=name_explanations(panel, origin.gates) if is_slide else (),
+    )
     write_table(folder / "candidates.parquet", schema.empty_table())

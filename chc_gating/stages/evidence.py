@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from chc_gating.errors import ChcError
 from chc_gating.model.acquisition import AcquisitionQuality, AcquisitionResult
 from chc_gating.model.phenotypes import CANDIDATE_CLASSES
-from chc_gating.reporting.evidence import Candidates, CellPlaces, Crops, Evidence
+from chc_gating.reporting.evidence import Candidates, CellPlaces, Crops, Evidence, Overview
 from chc_gating.storage.densities import read_densities
 from chc_gating.storage.records import read_record
 from chc_gating.storage.tables import read_table
@@ -20,6 +21,20 @@ if TYPE_CHECKING:
     import pyarrow
 
     from chc_gating.model.events import FloatArray
+
+
+IntArray = NDArray[np.int64]
+
+_OWN_COLUMNS = (
+    "candidate",
+    "event",
+    "time_bin",
+    "phenotype",
+    "sub_phenotype",
+    "flags",
+    "centroid_y_px",
+    "centroid_x_px",
+)
 
 
 def read_evidence(folder: Path, *, acquisition: str) -> Evidence:
@@ -35,6 +50,7 @@ def read_evidence(folder: Path, *, acquisition: str) -> Evidence:
         candidates=candidates,
         crops=read_crops(folder, candidates) if result.modality == "image" else None,
         cells=read_cells(folder / "cells.parquet") if result.modality == "image" else None,
+        overview=read_overview(folder) if result.modality == "image" else None,
     )
 
 
@@ -62,6 +78,11 @@ def read_candidates(path: Path) -> Candidates:
         centroid_x_px=_column(table, "centroid_x_px") if "centroid_x_px" in names else None,
         raw=_channels(table, "raw:"),
         compensated=_channels(table, "compensated:"),
+        explanations={
+            name: _column(table, name)
+            for name in names
+            if name not in _OWN_COLUMNS and not name.startswith(("raw:", "compensated:"))
+        },
     )
 
 
@@ -79,28 +100,54 @@ def _channels(table: pyarrow.Table, prefix: str) -> dict[str, FloatArray]:
 
 
 def read_crops(folder: Path, candidates: Candidates) -> Crops | None:
-    """Return the crops of a slide's candidates, or None where it has no candidate.
+    """Return the crops of a slide's candidates and controls, or None where it has neither.
 
     Raises ChcError where they are not the crops of these candidates.
     """
     # Imported here: the pages of tubes need neither the image reader nor its codecs.
     import tifffile
 
-    from chc_gating.imaging.crops import CropStack
+    from chc_gating.imaging.crops import OUTLINES, CropStack
 
     stack = read_record(folder / "crops.json", CropStack)
-    if not stack.candidates or stack.pixel_size_um is None:
+    count = len(stack.candidates) + len(stack.controls)
+    if not count or stack.pixel_size_um is None:
         return None
-    named = np.array(stack.candidates)
-    if not any(np.array_equal(named, ids) for ids in (candidates.number, candidates.event)):
-        raise ChcError(
-            f"{folder / 'crops.json'}: names other candidates than candidates.parquet beside it; "
-            "run `chc gate-image` again"
-        )
-    shape = (len(named), len(stack.channels), stack.size_px, stack.size_px)
+    shape = (count, len(stack.channels), stack.size_px, stack.size_px)
+    outlines = None
+    if stack.has_outlines:
+        outlines = tifffile.imread(folder / OUTLINES).reshape(shape[0], *shape[2:])
     return Crops(
         pixels=tifffile.imread(folder / "crops.tif").reshape(shape),
         valid=np.array(stack.valid),
         channels=stack.channels,
         pixel_size_um=stack.pixel_size_um,
+        rows=_find_rows(np.array(stack.candidates, np.int64), candidates, folder),
+        outlines=outlines,
+        controls=tuple(zip(stack.control_phenotypes, stack.controls, strict=True)),
     )
+
+
+def _find_rows(named: IntArray, candidates: Candidates, folder: Path) -> IntArray:
+    """Return the rows of candidates that the crops name, by cell id."""
+    rows: IntArray = np.searchsorted(candidates.event, named)
+    known = rows < len(candidates)
+    if not known.all() or not np.array_equal(candidates.event[rows], named):
+        raise ChcError(
+            f"{folder / 'crops.json'}: names other candidates than candidates.parquet beside it; "
+            "run `chc gate-image` again"
+        )
+    return rows
+
+
+def read_overview(folder: Path) -> Overview | None:
+    """Return the slide made small, None of a slide that was not measured."""
+    import tifffile
+
+    from chc_gating.imaging.crops import OVERVIEW, CropStack
+
+    stack = read_record(folder / "crops.json", CropStack)
+    if stack.overview_px is None:
+        return None
+    levels = np.atleast_2d(tifffile.imread(folder / OVERVIEW))
+    return Overview(levels=levels, side_px=stack.overview_px)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,17 +14,17 @@ from chc_gating.batch import layout
 from chc_gating.batch.gates import load_gates
 from chc_gating.batch.panels import load_panel
 from chc_gating.errors import RawFileError
+from chc_gating.gating.background_cuts import PixelLevel, find_background_cuts
 from chc_gating.gating.compile import compile_gates
 from chc_gating.gating.result import GatingResult
 from chc_gating.gating.run import run_plan
 from chc_gating.imaging.cells import CellStream, cell_stream
-from chc_gating.imaging.crops import write_crops, write_no_crops
+from chc_gating.imaging.crops import write_no_crops
 from chc_gating.imaging.records import Measurement
-from chc_gating.imaging.slide import open_slide
 from chc_gating.kernels.plan_arrays import PlanArrays
+from chc_gating.model.acquisition import AppliedCut
 from chc_gating.model.events import EventStream
 from chc_gating.model.flags import event_flag_bit, event_flag_names
-from chc_gating.model.panel import Panel
 from chc_gating.model.spillover import Spillover
 from chc_gating.stages.acquisition import (
     Measured,
@@ -33,6 +34,13 @@ from chc_gating.stages.acquisition import (
     write_gated,
     write_not_counted,
 )
+from chc_gating.stages.candidate_crops import (
+    CONTROL_CROPS,
+    Opening,
+    find_labels,
+    write_slide_crops,
+)
+from chc_gating.stages.explain import build_field, explain
 from chc_gating.stages.progress import show_progress
 from chc_gating.stages.spillover import describe_spillover, resolve_spillover
 from chc_gating.storage.atomic import replacing_files
@@ -51,16 +59,21 @@ def gate_image(
     panel: Path,
     gates: Path,
     output: Path,
+    labels: Path | None = None,
     spillover: Path | None = None,
+    control_crops: int = CONTROL_CROPS,
     threads: int = 1,
     record_faults: bool = False,
 ) -> None:
     """Give every measured cell its class, and write candidates with crops of the slide.
 
     ``measured`` is the folder that `chc measure` wrote; the image of the file and its pixel size
-    are those that it was measured with. A slide that could not be measured is passed on as not
-    counted. Raises ConfigError for faults of panel and gates; RawFileError where the slide can
-    no longer be read, unless ``record_faults`` makes that a result.
+    are those that it was measured with. Outlines in crops are of the labels.tif in ``labels``, by
+    default of the one in ``measured``; with neither, crops have none. A slide that could not be
+    measured is passed on as not counted.
+
+    Raises ConfigError for faults of panel and gates; RawFileError where the slide can no longer
+    be read, unless ``record_faults`` makes that a result.
     """
     the_panel = load_panel(panel)
     the_gates = load_gates(gates, panel=the_panel)
@@ -87,8 +100,22 @@ def gate_image(
             found = resolve_spillover(
                 the_panel, table=spillover, keywords={}, channels=(), labels=()
             )
-            result = _gate(cells, origin, spillover=found, threads=threads)
-            _write_crops(folder, slide, result, cells, measurement=measurement, panel=the_panel)
+            cuts = find_background_cuts(
+                cells.stream, the_panel, the_gates, spillover=found, levels=_levels(measurement)
+            )
+            result = _gate(cells, origin, spillover=found, cuts=cuts, threads=threads)
+            field = build_field(cells, measurement)
+            told = explain(
+                result, cells, field, origin=origin, measured=measured, measurement=measurement
+            )
+            result = told.result
+            write_slide_crops(
+                folder,
+                result,
+                field,
+                opening=Opening(slide, find_labels(measured, labels), measurement, the_panel),
+                controls=control_crops,
+            )
         except RawFileError as error:
             if not record_faults:
                 raise
@@ -100,13 +127,29 @@ def gate_image(
             spillover=None if found is None else describe_spillover(found),
             slide=measurement.slide,
             repairs=measurement.repairs,
+            draw_flags=_cut_flags(result),
         )
         write_gated(folder, result=result, origin=origin, measured=facts)
-        _write_tables(folder, result, cells)
+        _write_tables(folder, result, cells, explanations=told.columns)
+
+
+def _levels(measurement: Measurement) -> dict[str, PixelLevel]:
+    """Return what is known of the pixels outside cells, by channel."""
+    return {level.channel: PixelLevel(level.background, level.sd) for level in measurement.levels}
+
+
+def _cut_flags(result: GatingResult) -> tuple[str, ...]:
+    found = [cut.background for cut in result.cuts if cut.background is not None]
+    return () if all(b.majority_negative for b in found) else ("majority_not_negative",)
 
 
 def _gate(
-    cells: CellStream, origin: Origin, *, spillover: Spillover | None, threads: int
+    cells: CellStream,
+    origin: Origin,
+    *,
+    spillover: Spillover | None,
+    cuts: Mapping[str, AppliedCut],
+    threads: int,
 ) -> GatingResult:
     plan = compile_gates(
         origin.panel,
@@ -114,6 +157,7 @@ def _gate(
         channels=cells.stream.channels,
         labels=cells.stream.labels,
         spillover=spillover,
+        found_cuts=cuts,
     )
     stream = replace(cells.stream, event_flags=_flag_cells(cells, plan.arrays))
     shown = show_progress(stream, "gating cells")
@@ -133,34 +177,15 @@ def _flag_cells(cells: CellStream, arrays: PlanArrays) -> NDArray[np.uint32]:
     return flags
 
 
-def _write_crops(
+def _write_tables(
     folder: Path,
-    slide: Path,
     result: GatingResult,
     cells: CellStream,
     *,
-    measurement: Measurement,
-    panel: Panel,
+    explanations: Mapping[str, NDArray[np.float64]],
 ) -> None:
-    pixel_size_um = None if measurement.slide is None else measurement.slide.pixel_size_um
-    found = result.candidates
-    with open_slide(
-        slide,
-        image=measurement.image,
-        pixel_size_um=pixel_size_um,
-        channel_names=panel.channel_names,
-    ) as opened:
-        write_crops(
-            opened,
-            cells.centroids_px[found.event_index],
-            candidate_ids=found.event_id.tolist(),
-            output=folder,
-        )
-
-
-def _write_tables(folder: Path, result: GatingResult, cells: CellStream) -> None:
     centroids = cells.centroids_px[result.candidates.event_index]
-    positions = {"centroid_y_px": centroids[:, 0], "centroid_x_px": centroids[:, 1]}
+    positions = {"centroid_y_px": centroids[:, 0], "centroid_x_px": centroids[:, 1], **explanations}
     write_table(folder / "candidates.parquet", candidates_table(result, positions=positions))
     write_table(folder / "cells.parquet", _cells_table(result, cells))
 

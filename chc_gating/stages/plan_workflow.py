@@ -241,7 +241,8 @@ class WorkflowPlan:
 
     def gate_image_options(self, wildcards: Wildcards) -> str:
         """Return the options of `chc gate-image`."""
-        return shlex.join(self._spillover_option(wildcards))
+        settings = ["--control-crops", str(self.batch.settings.control_crops)]
+        return shlex.join([*self._spillover_option(wildcards), *settings])
 
     def _acquisition_results(self, names: Iterable[str], file: str) -> list[str]:
         root = self.batch.results_folder

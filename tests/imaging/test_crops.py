@@ -8,23 +8,38 @@ import numpy as np
 import tifffile
 from image_scenes import write_tiff
 
-from chc_gating.imaging.crops import CropStack, write_crops, write_no_crops
+from chc_gating.imaging.crops import (
+    CroppedCells,
+    CropSource,
+    CropStack,
+    write_crops,
+    write_no_crops,
+)
+from chc_gating.imaging.labels import Labels, write_labels
+from chc_gating.imaging.overview import draw_overview
 from chc_gating.imaging.slide import open_slide
 from chc_gating.storage.records import read_record
 
 PIXELS = np.random.default_rng(2).integers(1, 60000, (2, 120, 130)).astype(np.uint16)
 
 
-def crop(folder: Path, centroids: list[tuple[float, float]]) -> tuple[np.ndarray, CropStack]:
+def crop(
+    folder: Path,
+    centroids: list[tuple[float, float]],
+    *,
+    controls: tuple[str, ...] = (),
+    labels: Labels | None = None,
+) -> tuple[np.ndarray, CropStack]:
     path = write_tiff(folder / "slide.tif", PIXELS)
     with open_slide(path) as slide:
-        write_crops(
-            slide,
-            np.array(centroids, float).reshape(-1, 2),
-            candidate_ids=range(len(centroids)),
-            output=folder / "crops",
-            crop_um=10,
+        cells = CroppedCells(
+            ids=np.arange(len(centroids)),
+            centroids_px=np.array(centroids, float).reshape(-1, 2),
+            candidates=len(centroids) - len(controls),
+            control_phenotypes=controls,
         )
+        source = CropSource(labels=labels, dna=0, ring_px=3.0)
+        write_crops(slide, cells, source=source, output=folder / "crops", crop_um=10)
     record = read_record(folder / "crops" / "crops.json", CropStack)
     return tifffile.imread(folder / "crops" / "crops.tif"), record
 
@@ -67,3 +82,39 @@ def test_the_same_candidates_give_the_same_bytes(tmp_path: Path) -> None:
         crop(tmp_path / name, [(60.0, 70.0)])
     first, second = ((tmp_path / n / "crops" / "crops.tif").read_bytes() for n in ("a", "b"))
     assert first == second
+
+
+def test_controls_come_after_candidates_with_their_class(tmp_path: Path) -> None:
+    _, record = crop(tmp_path, [(60, 70), (50, 40), (20, 20)], controls=("leukocyte",))
+    assert record.candidates == (0, 1)
+    assert record.controls == (2,)
+    assert record.control_phenotypes == ("leukocyte",)
+
+
+def test_outlines_tell_the_cell_from_its_neighbour(tmp_path: Path) -> None:
+    labels = np.zeros((120, 130), np.int64)
+    labels[58:63, 68:73] = 1  # the cell of id 0
+    labels[58:63, 75:79] = 5  # another
+    write_labels(tmp_path / "labels.tif", labels.shape, iter([labels]))
+    with Labels(tmp_path / "labels.tif") as opened:
+        _, record = crop(tmp_path, [(60.0, 70.0)], labels=opened)
+    assert record.has_outlines
+    page = tifffile.imread(tmp_path / "crops" / "outlines.tif").reshape(20, 20)
+    assert page[10].tolist() == [0] * 5 + [2] * 3 + [1] * 5 + [2, 0] + [3] * 4 + [0]
+
+
+def test_without_labels_there_are_no_outlines_and_it_is_said(tmp_path: Path) -> None:
+    _, record = crop(tmp_path, [(60.0, 70.0)])
+    assert not record.has_outlines
+    assert not tifffile.imread(tmp_path / "crops" / "outlines.tif").any()
+
+
+def test_the_overview_holds_the_means_of_squares(tmp_path: Path) -> None:
+    pixels = np.arange(2 * 600 * 1030, dtype=np.uint32).reshape(2, 600, 1030) % 60000
+    path = write_tiff(tmp_path / "slide.tif", pixels.astype(np.uint16))
+    with open_slide(path) as slide:
+        small, side = draw_overview(slide, 1)
+    assert side == 3  # 1,030 px in at most 512 squares
+    assert small.shape == (200, 344)
+    assert small[5, 7] == round(pixels[1, 15:18, 21:24].mean())
+    assert small[5, 343] == round(pixels[1, 15:18, 1029:].mean())

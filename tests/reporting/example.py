@@ -720,21 +720,31 @@ def write_crops(folder: Path, values: dict[str, np.ndarray], rng: np.random.Gene
     """Write crops.tif and crops.json: a disc in every channel, as bright as the cell's value."""
     number = len(values["DAPI"])
     y, x = np.mgrid[-32:32, -32:32] * 0.65
-    pixels = np.empty((number, 4, 64, 64), np.uint16)
-    for i in range(number):
+    pixels = np.empty((number + 2, 4, 64, 64), np.uint16)
+    for i in range(number + 2):
         distance = np.hypot(x, y * rng.uniform(0.9, 1.2))
         for j, name in enumerate(values):
             shape = distance < 5 if name == "DAPI" else (distance > 4) & (distance < 7.5)
             noise = rng.poisson(300, (64, 64))
-            pixels[i, j] = np.clip(noise + shape * max(0, values[name][i]), 0, 65535)
+            pixels[i, j] = np.clip(noise + shape * max(0, values[name][i % number]), 0, 65535)
     tifffile.imwrite(folder / "crops.tif", pixels, photometric="minisblack")
+    marks = (np.hypot(x, y) < 7.5) * 2
+    marks[np.hypot(x, y) < 5] = 1
+    outlines = np.repeat(marks[None].astype(np.uint8), number + 2, axis=0)
+    tifffile.imwrite(folder / "outlines.tif", outlines, photometric="minisblack")
+    dna = rng.integers(300, 900, (128, 192)).astype(np.uint16)
+    tifffile.imwrite(folder / "overview.tif", dna)
     stack = CropStack(
         channels=tuple(values),
         pixel_size_um=0.65,
         size_px=64,
         maximum=65535,
-        candidates=tuple(range(number)),
-        valid=((0, 64, 0, 64),) * number,
+        candidates=tuple(range(1000, 1000 + number)),
+        controls=(7, 8),
+        control_phenotypes=("leukocyte", "unclassified"),
+        has_outlines=True,
+        overview_px=32,
+        valid=((0, 64, 0, 64),) * (number + 2),
     )
     write_record(folder / "crops.json", stack)
 

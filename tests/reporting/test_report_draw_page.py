@@ -15,8 +15,10 @@ from chc_gating.errors import ChcError, ConfigError
 from chc_gating.model.acquisition import ChannelQuality
 from chc_gating.model.count import ExpectedWbc
 from chc_gating.model.flags import DRAW_FLAGS, EVENT_FLAGS
+from chc_gating.model.panel import Panel
 from chc_gating.reporting.draw_page import render_draw_page
 from chc_gating.reporting.evidence import Evidence
+from chc_gating.reporting.explanations import explain_candidate
 from chc_gating.reporting.leukocytes import describe_wbc
 from chc_gating.reporting.slide_map import draw_slide_map
 from chc_gating.stages.evidence import read_evidence
@@ -98,14 +100,18 @@ def test_slide_without_candidates_shows_its_cells(example_batch: Path) -> None:
     )
     picture = draw_slide_map(replace(evidence, candidates=nobody), identifier="s")
     assert picture is not None
-    assert picture.caption.endswith("Grey: density of all cells. No candidates.")
+    assert "Grey: the slide's DNA in squares of 20.8 um. No candidates." in picture.caption
     assert "<image" in picture.svg
-    assert draw_slide_map(replace(evidence, candidates=nobody, cells=None), identifier="s") is None
+    older = replace(evidence, candidates=nobody, overview=None)
+    picture = draw_slide_map(older, identifier="s")
+    assert picture is not None
+    assert "Grey: density of all cells. No candidates." in picture.caption
+    assert draw_slide_map(replace(older, cells=None), identifier="s") is None
 
 
 def test_crops_point_to_the_candidates_centre_and_say_so(pages: dict[str, str]) -> None:
     # 64 pixels, the centroid in pixel 32: 32.5 / 64
-    assert pages["P02-T2"].count('style="--centre:50.78%"') == 13 * 5
+    assert pages["P02-T2"].count('style="--centre:50.78%"') == 15 * 5
     words = read_words(pages["P02-T2"])
     assert "the four ticks at its edges point to the candidate's centre" in words
     assert "background-subtracted grey levels, so that a cell darker than" in words
@@ -264,8 +270,9 @@ def test_hostile_text_is_shown_and_never_run(example_batch: Path) -> None:
 def test_gallery_has_a_row_per_candidate_with_every_channel(pages: dict[str, str]) -> None:
     page = PageText(pages["P02-T2"])
     alts = [value for tag, name, value in page.attributes if tag == "img" and name == "alt"]
-    # 8 CHC and 5 CTC, four channels and the composite
-    assert len(alts) == 13 * 5
+    # 8 CHC, 5 CTC and 2 controls, four channels and the composite
+    assert len(alts) == 15 * 5
+    assert "DAPI of control cell 7" in alts
     assert {"DAPI of candidate 0", "CK of candidate 0", "composite of candidate 0"} <= set(alts)
     assert "the white bar is 10 um" in page.words
 
@@ -295,6 +302,40 @@ def test_crops_of_other_candidates_are_refused(example_batch: Path, tmp_path: Pa
     for file in source.iterdir():
         (tmp_path / file.name).write_bytes(file.read_bytes())
     text = (tmp_path / "crops.json").read_text(encoding="utf-8")
-    (tmp_path / "crops.json").write_text(re.sub(r"\b0,\n\s+1,", "1, 0,", text, count=1))
+    (tmp_path / "crops.json").write_text(re.sub(r"\b1000,", "5,", text, count=1))
     with pytest.raises(ChcError, match="names other candidates"):
         read_evidence(tmp_path, acquisition="P02-T2-S")
+
+
+def test_outlines_of_nucleus_and_ring_are_drawn_once_a_card(pages: dict[str, str]) -> None:
+    page = pages["P02-T2"]
+    assert page.count("<defs><path") == 15
+    assert page.count('<use class="ring"') == page.count('<use class="nucleus"') == 15 * 5
+    assert "solid" in page
+
+
+def test_a_card_says_what_could_explain_the_candidate() -> None:
+    columns = {
+        "diameter_um": np.array([17.4]),
+        "nearest_leukocyte_um": np.array([9.6]),
+        "chance_leukocyte_nearer": np.array([0.41]),
+        "spill_share:panCK": np.array([0.83]),
+        "spill_p:CD45": np.array([0.001]),
+        "dna_relative": np.array([np.nan]),
+    }
+    panel = Panel.model_validate(
+        {
+            "name": "p",
+            "modality": "image",
+            "channels": {"panCK": {"marker": "CK", "role": "epithelial"}},
+        }
+    )
+    told = explain_candidate(
+        columns, 0, flags=("neighbour_spill", "touches_neighbour"), panel=panel, positive={"panCK"}
+    )
+    assert told.doubts == ("a neighbour's light may explain a marker of this candidate",)
+    assert dict(told.measured) == {
+        "across": "17 um",
+        "next leukocyte": "10 um (as near by chance: 41 %)",
+        "neighbours light its ring by": "CK 83 %",
+    }

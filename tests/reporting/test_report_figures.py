@@ -19,7 +19,8 @@ from chc_gating.model.acquisition import ChannelQuality
 from chc_gating.model.density import Density
 from chc_gating.model.gates import PopulationGate, Ratio
 from chc_gating.model.panel import Panel
-from chc_gating.reporting.crop_gallery import choose_contrasts, choose_rows, stretch
+from chc_gating.reporting.crop_gallery import choose_rows
+from chc_gating.reporting.crop_pictures import choose_contrasts, stretch
 from chc_gating.reporting.density_axis import BinAxis
 from chc_gating.reporting.evidence import Candidates
 from chc_gating.reporting.forest import ForestScale

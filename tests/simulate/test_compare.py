@@ -7,14 +7,14 @@ import pytest
 
 from chc_gating.errors import ChcError
 from chc_gating.model.acquisition import AcquisitionResult, PhenotypeCount, SlideFacts
-from chc_gating.simulate.truth import TruthCell, TruthRow, write_truth
+from chc_gating.simulate.truth import TruthCell, TruthRow, read_truth, write_truth
 from chc_gating.stages.compare import compare
 from chc_gating.storage.records import write_record
 from chc_gating.storage.tables import write_table
 
 PANEL = {"name": "p", "channels": {"A": {"marker": "CK", "role": "epithelial"}}}
 GATES = {"name": "g"}
-CELLS = [TruthCell("S1", "CTC_CK", 100.0, 100.0 + 50 * i) for i in range(10)]
+CELLS = [TruthCell("S1", "CTC_CK", "CTC_CK", 100.0, 100.0 + 50 * i) for i in range(10)]
 
 
 def write_result(folder: Path, counts: dict[str, int] | None, *, slide: bool = False) -> None:
@@ -65,13 +65,17 @@ def results(tmp_path: Path) -> Path:
     places = [(c.centroid_y_px + 6, c.centroid_x_px) for c in CELLS]
     write_candidates(folder / "acquisitions" / "S1", places)
     write_result(folder / "true-outlines" / "S1", {"CTC": 10}, slide=True)
+    write_candidates(folder / "true-outlines" / "S1", places)
     return folder
 
 
 def test_equal_counts_agree(results: Path, truth: Path) -> None:
     comparison = compare(results, truth=truth)
     assert comparison.agrees, comparison.text
-    assert "S1 segmented, CTC: found 10, missed 0, false 0, recall 1.000" in comparison.text
+    assert (
+        "S1 segmented, CTC: found 10, missed 0, false 0 (0.00 per 1,000 nuclei), recall 1.000"
+        in comparison.text
+    )
     assert "Every count equals the oracle's" in comparison.text
 
 
@@ -108,15 +112,51 @@ def test_a_slide_must_equal_the_oracle_on_true_outlines(results: Path, truth: Pa
     assert not compare(results, truth=truth).agrees
 
 
-def test_nine_of_ten_found_is_enough_and_eight_is_not(results: Path, truth: Path) -> None:
+def test_nineteen_of_twenty_found_is_enough_and_eighteen_is_not(results: Path, truth: Path) -> None:
+    cells = [
+        TruthCell("S1", "CTC_CK", "CTC_CK", 100.0 * row, 50.0 * i)
+        for row in (1, 3)
+        for i in range(10)
+    ]
+    write_truth(truth.parent, read_truth(truth), cells)
+    found = [(c.centroid_y_px, c.centroid_x_px) for c in cells]
+    write_candidates(results / "acquisitions" / "S1", found[:19])
+    nineteen = compare(results, truth=truth)
+    assert nineteen.agrees, nineteen.text
+    assert "found 19, missed 1, false 0 (0.00 per 1,000 nuclei), recall 0.950" in nineteen.text
+    write_candidates(results / "acquisitions" / "S1", found[:18])
+    assert not compare(results, truth=truth).agrees
+
+
+def test_a_false_cell_beyond_true_outlines_is_one_in_a_thousand_nuclei_at_most(
+    results: Path, truth: Path
+) -> None:
     found = [(c.centroid_y_px, c.centroid_x_px) for c in CELLS]
     far = (900.0, 900.0)
-    write_candidates(results / "acquisitions" / "S1", [*found[:9], far])
-    nine = compare(results, truth=truth)
-    assert nine.agrees
-    assert "found 9, missed 1, false 1, recall 0.900" in nine.text
-    write_candidates(results / "acquisitions" / "S1", found[:8])
-    assert not compare(results, truth=truth).agrees
+    write_candidates(results / "acquisitions" / "S1", [*found, far])
+    assert not compare(results, truth=truth).agrees  # of 9 nuclei
+    write_candidates(results / "true-outlines" / "S1", [*found, far])
+    assert compare(results, truth=truth).agrees
+
+
+def test_on_a_crowded_slide_the_oracle_is_shown_and_not_asked_for(
+    results: Path, truth: Path
+) -> None:
+    crowded = [*CELLS, TruthCell("S1", "CHC_CK", "", 500.0, 500.0)]
+    write_truth(truth.parent, read_truth(truth), crowded)
+    write_result(results / "true-outlines" / "S1", {"CTC": 9}, slide=True)
+    comparison = compare(results, truth=truth)
+    assert comparison.agrees
+    assert "at a cut" in comparison.text
+
+
+def test_a_counted_giant_cell_is_neither_found_nor_false(results: Path, truth: Path) -> None:
+    giant = TruthCell("S1", "CTC_CK", "caml", 500.0, 500.0)
+    write_truth(truth.parent, read_truth(truth), [*CELLS, giant])
+    places = [(c.centroid_y_px, c.centroid_x_px) for c in (*CELLS, giant)]
+    write_candidates(results / "acquisitions" / "S1", places)
+    text = compare(results, truth=truth).text
+    assert "S1 segmented, CTC: found 10, missed 0, false 0" in text
 
 
 def test_a_result_that_is_absent_is_named(results: Path, truth: Path) -> None:

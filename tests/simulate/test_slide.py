@@ -135,3 +135,56 @@ def test_the_oracle_calls_every_planted_cell_what_it_is(
     expected = count_kinds(layout)
     expected["indeterminate_candidate"] = expected.pop("dim_hybrid")
     assert found == expected
+
+
+CROWDED = {
+    "clearance_um": 0,
+    "beside": 0.6,
+    "lobed": 0.4,
+    "out_of_focus": 0.1,
+    "debris_per_mm2": 400,
+    "planted": {"CHC_CK": 4, "CTC_EPCAM_CK": 4, "caml": 1},
+}
+
+
+def test_on_a_crowded_slide_leukocytes_touch_rare_cells_and_none_lies_on_another(
+    small_slide: MakeSlide,
+) -> None:
+    layout = SlideLayout(small_slide(width_px=900, height_px=900, **CROWDED), seed=(3,))
+    rare = list(layout.planted.values())
+    leukocytes = [cell for cell in layout.all_cells() if cell.kind == "leukocyte"]
+    gaps = [
+        min(np.hypot(r.y - c.y, r.x - c.x) / (r.radius + c.radius) for c in leukocytes)
+        for r in rare
+    ]
+    assert sum(gap < 1 for gap in gaps) >= 4
+    assert min(gaps) > 0.92
+
+
+def test_tiles_change_no_pixel_of_a_crowded_slide(small_slide: MakeSlide) -> None:
+    layout = SlideLayout(small_slide(**CROWDED), seed=(2,))
+    labels, signal = draw_outlines(layout, whole(layout)), draw_signal(layout, whole(layout))
+    for tile in slide_tiles(layout, 190):
+        box = (slice(tile.y0, tile.y0 + tile.height), slice(tile.x0, tile.x0 + tile.width))
+        np.testing.assert_array_equal(draw_outlines(layout, tile), labels[box])
+        np.testing.assert_allclose(draw_signal(layout, tile), signal[:, *box], atol=1e-6)
+
+
+def test_every_lobed_nucleus_is_one_and_holds_its_seed(small_slide: MakeSlide) -> None:
+    layout = SlideLayout(small_slide(lobed=1.0, touching=0.0), seed=(4,))
+    labels = draw_outlines(layout, whole(layout))
+    lobed = [cell for cell in layout.all_cells() if cell.lobes]
+    assert len(lobed) > 50
+    for cell in lobed:
+        own = 1 + cell.seed_y * layout.slide.width_px + cell.seed_x
+        assert labels[cell.seed_y, cell.seed_x] == own
+
+
+def test_scraps_are_light_in_the_dna_channel_and_no_cells(small_slide: MakeSlide) -> None:
+    bare, scraps = (SlideLayout(small_slide(debris_per_mm2=n), seed=(4,)) for n in (0, 2000))
+    assert list(bare.all_cells()) == list(scraps.all_cells())
+    added = draw_signal(scraps, whole(scraps)) - draw_signal(bare, whole(bare))
+    assert added[0].max() > 1500
+    np.testing.assert_array_equal(
+        draw_outlines(bare, whole(bare)), draw_outlines(scraps, whole(scraps))
+    )

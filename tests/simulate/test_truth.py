@@ -53,7 +53,7 @@ def test_a_file_that_cannot_be_read_has_no_count() -> None:
 
 def test_tables_read_back_as_written(tmp_path: Path) -> None:
     table = list(rows(COUNTS).values())
-    cells = [TruthCell("S1", "CHC_CK", 10.25, 7.5)]
+    cells = [TruthCell("S1", "CHC_CK", "", 10.25, 7.5)]
     write_truth(tmp_path, table, cells)
     assert read_truth(tmp_path / "truth.tsv") == table
     assert read_truth_cells(tmp_path / "truth_cells.tsv") == cells

@@ -9,6 +9,7 @@ import pytest
 import tifffile
 
 from chc_gating.errors import ChcError
+from chc_gating.imaging.crops import CropStack
 from chc_gating.model.acquisition import AcquisitionQuality, AcquisitionResult
 from chc_gating.stages.gate_image import gate_image
 from chc_gating.stages.measure import measure
@@ -105,7 +106,14 @@ def test_every_cell_has_a_class_and_every_candidate_a_crop(folder: Path) -> None
         "CHC_CK",
         "leukocyte",
     ]
-    assert tifffile.imread(out / "crops.tif").shape[:2] == (3, 4)
+    # Three candidates, and the one leukocyte there is as a control.
+    assert tifffile.imread(out / "crops.tif").shape[:2] == (4, 4)
+    stack = read_record(out / "crops.json", CropStack)
+    assert (len(stack.candidates), stack.control_phenotypes) == (3, ("leukocyte",))
+    assert stack.has_outlines
+    outlines = tifffile.imread(out / "outlines.tif")
+    half = stack.size_px // 2
+    assert (outlines[:, half, half] == 1).all()
 
 
 def test_damaged_measurements_are_refused(folder: Path) -> None:

@@ -94,7 +94,9 @@ rule gate_image:
         gates_source=PLAN.gates_source,
         spillover=PLAN.spillover_files,
         measured=multiext(
-            f"{RESULTS}/acquisitions/{{acquisition}}/", *layout.MEASURE_FILES
+            f"{RESULTS}/acquisitions/{{acquisition}}/",
+            *layout.MEASURE_FILES,
+            layout.LABELS,
         ),
     output:
         multiext(f"{RESULTS}/acquisitions/{{acquisition}}/", *layout.IMAGE_FILES),
