@@ -118,7 +118,10 @@ class Acquisition(Row):
     draw: Identifier = _column("id", "The draw that it belongs to.", default=REQUIRED)
     modality: Modality = _column("choice", "`flow` or `image`.", default=REQUIRED)
     file: str = _column(
-        "path", "The raw file, relative to the working directory.", default=REQUIRED, min_length=1
+        "path",
+        "The raw file, or the folder of a slide, relative to the working directory.",
+        default=REQUIRED,
+        min_length=1,
     )
     image: int = _column(
         "integer", "Index of the image in a file of several.", default=0, unit="index from 0", ge=0
