@@ -120,8 +120,8 @@ class Acquisition(Row):
     modality: Modality = _column("choice", "`flow` or `image`.", default=REQUIRED)
     file: str = _column(
         "path",
-        "The raw file, relative to the working directory; for a slide also a folder, or a table, "
-        "of raw tiles.",
+        "The raw file, relative to the working directory; for a slide also a folder (OME-Zarr, or "
+        "one TIFF a channel), or a folder or table of raw tiles.",
         default=REQUIRED,
         min_length=1,
     )

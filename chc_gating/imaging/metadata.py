@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from xml.etree import ElementTree
 
-_UM_PER_UNIT = {
+UM_PER_UNIT = {
     "m": 1e6,
     "dm": 1e5,
     "cm": 1e4,
@@ -34,6 +34,11 @@ _UM_PER_UNIT = {
 PLAUSIBLE_UM = (0.02, 20.0)
 """Pixel sizes of a slide image: 100x with a small camera to a slide scanner's overview."""
 
+SIZE_TOLERANCE = 0.01
+"""Two pixel sizes that differ by less are one."""
+
+MAX_CHANNELS = 10_000
+
 
 class MetadataError(ValueError):
     """The metadata cannot be used; the message says why, without its values."""
@@ -47,7 +52,10 @@ class OmeImage:
     samples : samples per page; channels count planes x samples.
     channels : a name per channel, None where it has none.
     pixel_size_um : (y, x), None where it is absent or has no length unit.
+    pixel_size_problem : why a size that is stated is none.
     significant_bits : of the stored integers, None where not said.
+    axes : the axes in the order in which they are stored, the fastest last.
+    repairs : what was not taken as it is said, in words.
     """
 
     size_y: int
@@ -57,6 +65,35 @@ class OmeImage:
     channels: tuple[str | None, ...]
     pixel_size_um: tuple[float, float] | None
     significant_bits: int | None
+    pixel_size_problem: str | None = None
+    axes: str = "CYX"
+    repairs: tuple[str, ...] = ()
+
+
+def differ(one: tuple[float, float], other: tuple[float, float]) -> bool:
+    """Return whether two pixel sizes (y, x) differ by more than 1 %."""
+    return any(abs(a / b - 1) > SIZE_TOLERANCE for a, b in zip(one, other, strict=True))
+
+
+def parse_xml(text: str, *, what: str) -> ElementTree.Element:
+    """Return the root of an XML text, tags without namespaces; ``what`` it is, for messages.
+
+    Raises MetadataError where it is not well-formed, or declares a document type (entities in it
+    could grow without bound).
+    """
+    if "<!DOCTYPE" in text or "<!ENTITY" in text:
+        raise MetadataError(f"{what} declares a document type, which is not read")
+    # The declared encoding is of the original document; here is decoded text.
+    text = re.sub(r"^\s*<\?xml[^>]*\?>", "", text)
+    try:
+        root = ElementTree.fromstring(text)
+    except ElementTree.ParseError as error:
+        raise MetadataError(f"{what} is not well-formed (line {error.position[0]})") from None
+    except ValueError:  # characters that XML cannot hold
+        raise MetadataError(f"{what} is not well-formed") from None
+    for element in root.iter():
+        element.tag = re.sub(r"^\{.*?\}", "", str(element.tag))
+    return root
 
 
 def parse_ome(text: str) -> tuple[OmeImage | MetadataError, ...]:
@@ -71,19 +108,7 @@ def parse_ome(text: str) -> tuple[OmeImage | MetadataError, ...]:
         The text is not well-formed OME-XML, or declares a document type (entities in it could
         grow without bound).
     """
-    if "<!DOCTYPE" in text or "<!ENTITY" in text:
-        raise MetadataError("its OME-XML declares a document type, which is not read")
-    # The declared encoding is of the original document; here is decoded text.
-    text = re.sub(r"^\s*<\?xml[^>]*\?>", "", text)
-    try:
-        root = ElementTree.fromstring(text)
-    except ElementTree.ParseError as error:
-        line = error.position[0]
-        raise MetadataError(f"its OME-XML is not well-formed (line {line})") from None
-    except ValueError:  # characters that XML cannot hold
-        raise MetadataError("its OME-XML is not well-formed") from None
-    for element in root.iter():
-        element.tag = re.sub(r"^\{.*?\}", "", str(element.tag))
+    root = parse_xml(text, what="its OME-XML")
     if root.tag != "OME":
         raise MetadataError("its description is XML but not OME-XML")
     if root.find("BinaryOnly") is not None:
@@ -101,9 +126,9 @@ def pixel_size_from_resolution(tags: Mapping[str, object], unit: str) -> float |
     slide has (72 dots per inch is a writer's default) is no pixel size.
     """
     resolution = tags.get("XResolution")
-    if unit not in _UM_PER_UNIT or not isinstance(resolution, tuple) or 0 in resolution:
+    if unit not in UM_PER_UNIT or not isinstance(resolution, tuple) or 0 in resolution:
         return None
-    size = _UM_PER_UNIT[unit] * resolution[1] / resolution[0]
+    size = UM_PER_UNIT[unit] * resolution[1] / resolution[0]
     return size if PLAUSIBLE_UM[0] <= size <= PLAUSIBLE_UM[1] else None
 
 
@@ -129,17 +154,30 @@ def _parse_pixels(image: ElementTree.Element, *, own_uuid: str | None) -> OmeIma
     per_page = samples.pop()
     pages = sizes["C"] // per_page
     names = [_clean_name(channel.get("Name")) for channel in channels]
-    names = names if len(names) == sizes["C"] else [None] * sizes["C"]
+    repairs = []
+    if channels and len(names) != sizes["C"]:
+        names = []
+        repairs = ["channel names: the OME-XML names another number than it has channels"]
+    names = names or [None] * sizes["C"]
     bits = pixels.get("SignificantBits", "")
+    size, problem = _read_pixel_size(pixels)
     return OmeImage(
         size_y=sizes["Y"],
         size_x=sizes["X"],
         planes=_read_planes(pixels, pages, per_page=per_page, own_uuid=own_uuid),
         samples=per_page,
         channels=tuple(names),
-        pixel_size_um=_read_pixel_size(pixels),
+        pixel_size_um=size,
         significant_bits=int(bits) if bits.isdigit() else None,
+        pixel_size_problem=problem,
+        axes=_read_axes(pixels),
+        repairs=tuple(repairs),
     )
+
+
+def _read_axes(pixels: ElementTree.Element) -> str:
+    order = pixels.get("DimensionOrder", "")
+    return order[::-1] if sorted(order) == sorted("XYCZT") else "CYX"
 
 
 def _read_planes(
@@ -167,18 +205,28 @@ def _read_planes(
     return tuple(found[i] for i in range(pages))
 
 
-def _read_pixel_size(pixels: ElementTree.Element) -> tuple[float, float] | None:
+def _read_pixel_size(
+    pixels: ElementTree.Element,
+) -> tuple[tuple[float, float] | None, str | None]:
+    """Return the size (y, x) in um, or None and what is wrong with what is said of it."""
+    texts = [pixels.get(f"PhysicalSize{axis}") for axis in "YX"]
+    if texts == [None, None]:
+        return None, None
+    if None in texts:
+        return None, "states a pixel size for one axis only"
     sizes = []
-    for axis in "YX":
-        unit = pixels.get(f"PhysicalSize{axis}Unit", "µm").strip()
+    for axis, text in zip("YX", texts, strict=True):
+        factor = UM_PER_UNIT.get(pixels.get(f"PhysicalSize{axis}Unit", "µm").strip())
+        if factor is None:
+            return None, "states its pixel size in a unit that is no length"
         try:
-            size = float(pixels.get(f"PhysicalSize{axis}", "nan")) * _UM_PER_UNIT[unit]
-        except (ValueError, KeyError):
-            return None
+            size = float(text or "") * factor
+        except ValueError:
+            size = math.nan
         if not (math.isfinite(size) and size > 0):
-            return None
+            return None, "states a pixel size that is no length above 0"
         sizes.append(size)
-    return sizes[0], sizes[1]
+    return (sizes[0], sizes[1]), None
 
 
 def _read_count(

@@ -29,11 +29,11 @@ class SegmentCache:
 
     def __init__(self, limit_bytes: int = _CACHE_BYTES) -> None:
         self._limit_bytes = limit_bytes
-        self._held: OrderedDict[tuple[int, int], Pixels] = OrderedDict()
+        self._held: OrderedDict[tuple[int, ...], Pixels] = OrderedDict()
         self._bytes = 0
         self._lock = threading.Lock()
 
-    def get(self, key: tuple[int, int]) -> Pixels | None:
+    def get(self, key: tuple[int, ...]) -> Pixels | None:
         """Return a segment, None where it is not held."""
         with self._lock:
             segment = self._held.get(key)
@@ -41,7 +41,7 @@ class SegmentCache:
                 self._held.move_to_end(key)
             return segment
 
-    def put(self, key: tuple[int, int], segment: Pixels) -> None:
+    def put(self, key: tuple[int, ...], segment: Pixels) -> None:
         """Hold a segment."""
         with self._lock:
             if key in self._held:
@@ -136,7 +136,7 @@ class PagePlane:
         """Return a segment's (y, x) pixels of this plane's sample."""
         if self._planar:
             index += self._sample * self._across * self._down
-        key = (self._page.index, index)
+        key = (self._page.offset, index)
         segment = self._cache.get(key)
         if segment is None:
             segment = self._decode_segment(index)

@@ -2,38 +2,40 @@
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import tifffile
 from numpy.typing import NDArray
 
 from chc_gating.errors import RawFileError
 from chc_gating.imaging.blocks import Box
-from chc_gating.imaging.layout import Layout, find_layout
-from chc_gating.imaging.metadata import PLAUSIBLE_UM
-
-# What tifffile logs of a damaged tag may hold the tag's value; the fault is raised here.
-logging.getLogger("tifffile").setLevel(logging.CRITICAL)
-
-_SIZE_TOLERANCE = 0.01
+from chc_gating.imaging.formats import open_layout
+from chc_gating.imaging.layout import Layout, Level, Request
+from chc_gating.imaging.metadata import PLAUSIBLE_UM, SIZE_TOLERANCE, differ
 
 
 class Slide:
-    """One image of a slide file; pixels are read by region.
+    """One image of a slide; pixels are read by region.
 
     Attributes
     ----------
     path : Path
+        A file, or a folder that is a slide.
+    format : str
+        The format's name.
+    axes : str
+        The axes of the stored image, as letters.
     channels : tuple of str
         Names, unique, in the order of the file.
     pixel_size_um : float
+        Of level 0.
     shape : (y, x)
-        Pixels.
+        Pixels of level 0.
+    levels : tuple of Level
+        Level 0 and the smaller ones that the file holds; each has a ``shape``.
     dtype : numpy dtype
         uint8 or uint16.
     maximum : int
@@ -44,7 +46,6 @@ class Slide:
 
     def __init__(
         self,
-        file: tifffile.TiffFile,
         layout: Layout,
         *,
         path: Path,
@@ -53,16 +54,20 @@ class Slide:
         repairs: tuple[str, ...],
     ) -> None:
         self.path = path
+        self.format = layout.format
+        self.axes = layout.axes
         self.channels = channels
         self.pixel_size_um = pixel_size_um
-        self.shape = layout.planes[0].shape
+        self.levels: tuple[Level, ...] = layout.levels
+        self.shape = layout.levels[0].shape
         self.dtype = layout.dtype
         self.maximum = layout.maximum
         self.repairs = repairs
-        self._planes = layout.planes
-        self._file = file
+        self._close = layout.close
 
-    def read(self, channel_index: int, y0: int, y1: int, x0: int, x1: int) -> NDArray[Any]:
+    def read(
+        self, channel_index: int, y0: int, y1: int, x0: int, x1: int, *, level: int = 0
+    ) -> NDArray[Any]:
         """Return the pixels [y0, y1) x [x0, x1) of a channel as stored, in native byte order.
 
         Raises
@@ -70,11 +75,11 @@ class Slide:
         RawFileError
             The file ends before its pixels do, or they cannot be decoded.
         """
-        return self._planes[channel_index].read(Box(y0, y1, x0, x1))
+        return self.read_box(channel_index, Box(y0, y1, x0, x1), level=level)
 
-    def read_box(self, channel_index: int, box: Box) -> NDArray[Any]:
-        """Return the pixels of a box of a channel."""
-        return self._planes[channel_index].read(box)
+    def read_box(self, channel_index: int, box: Box, *, level: int = 0) -> NDArray[Any]:
+        """Return the pixels of a box of a channel; ``box`` counts the pixels of ``level``."""
+        return self.levels[level].planes[channel_index].read(box)
 
     def find_channels(self, names: Collection[str], *, panel: str) -> tuple[int, ...]:
         """Return the index of each named channel.
@@ -91,7 +96,7 @@ class Slide:
 
     def close(self) -> None:
         """Close the file."""
-        self._file.close()
+        self._close()
 
     def __enter__(self) -> Slide:
         return self
@@ -112,7 +117,7 @@ def open_slide(
     pixel_size_um: float | None = None,
     channel_names: Sequence[str] | None = None,
 ) -> Slide:
-    """Open one image of an OME-TIFF or multi-channel TIFF file.
+    """Open one image of a slide, in any format that `imaging.formats` names.
 
     Parameters
     ----------
@@ -127,13 +132,15 @@ def open_slide(
     Returns
     -------
     Slide
-        Channels without any name are called ``channel 1``, ``channel 2``, ...
+        Channels without any name are called ``channel 1``, ``channel 2``, ... Floating-point
+        pixels are read as uint16 (`imaging.floats`).
 
     Raises
     ------
     RawFileError
-        The file is missing, cut short or not a TIFF; has a T or Z axis, colour, or pixels that
-        are not 8- or 16-bit integers; no pixel size is known; names and channels differ in number.
+        The file is missing, cut short or of no format that is read; has a T or Z axis, colour, or
+        pixels of a type that is not read; no pixel size is known; names and channels differ in
+        number.
 
     Examples
     --------
@@ -141,39 +148,21 @@ def open_slide(
     ...     corner = slide.read(0, 0, 100, 0, 100)
     """
     path = Path(path)
-    file = _open_tiff(path)
+    names = None if channel_names is None else tuple(channel_names)
+    layout = open_layout(Request(path, image, names))
     try:
-        layout = find_layout(file, path=path, image=image)
-        channels, name_repairs = _choose_names(layout.names, channel_names, path=path)
-        size, size_repairs = _choose_pixel_size(layout.pixel_size_um, pixel_size_um, path=path)
-        return Slide(
-            file,
-            layout,
-            path=path,
-            channels=channels,
-            pixel_size_um=size,
-            repairs=(*name_repairs, *size_repairs),
-        )
+        channels, name_repairs = _choose_names(layout.names, names, path=path)
+        size, size_repairs = _choose_pixel_size(layout, pixel_size_um, path=path)
     except BaseException:
-        file.close()
+        layout.close()
         raise
-
-
-def _open_tiff(path: Path) -> tifffile.TiffFile:
-    try:
-        return tifffile.TiffFile(path)
-    except FileNotFoundError:
-        raise RawFileError(
-            f"{path}: no such file; correct file in the acquisitions sheet"
-        ) from None
-    except (IsADirectoryError, PermissionError):
-        raise RawFileError(f"{path}: is a folder or may not be read; give a TIFF file") from None
-    except (MemoryError, OSError):
-        raise
-    except Exception:  # the parser may raise anything on bytes that are not TIFF
-        raise RawFileError(
-            f"{path}: not a TIFF that can be read; export it as OME-TIFF or copy it again"
-        ) from None
+    return Slide(
+        layout,
+        path=path,
+        channels=channels,
+        pixel_size_um=size,
+        repairs=(*layout.repairs, *name_repairs, *size_repairs),
+    )
 
 
 def _choose_names(
@@ -186,43 +175,55 @@ def _choose_names(
             return named, ["channel names: the file's were taken, not the panel's channel_names"]
         return named, []
     if given is None:
-        return tuple(f"channel {i + 1}" for i in range(len(found))), []
+        some = "channel names: the file's are incomplete or not unique; channels are numbered"
+        return tuple(f"channel {i + 1}" for i in range(len(found))), [some] if named else []
     if len(given) != len(found):
         raise RawFileError(
             f"{path}: has {len(found)} channels without names, the panel's channel_names name "
             f"{len(given)}: {', '.join(given)}; name each channel of the image once, in order"
         )
-    partly = ["channel names: the panel's were taken, the file's are incomplete"] if named else []
+    partly = (
+        ["channel names: the panel's were taken, the file's are incomplete or not unique"]
+        if named
+        else []
+    )
     return tuple(given), partly
 
 
 def _choose_pixel_size(
-    found: tuple[float, float] | None, given: float | None, *, path: Path
+    layout: Layout, given: float | None, *, path: Path
 ) -> tuple[float, list[str]]:
     """Return the pixel size: the sheet's, else the file's."""
+    found = layout.pixel_size_um
     if given is not None:
-        if not PLAUSIBLE_UM[0] <= given <= PLAUSIBLE_UM[1]:
-            raise RawFileError(
-                f"{path}: the sheet's pixel_size_um {given:g} is not within {PLAUSIBLE_UM[0]:g} to "
-                f"{PLAUSIBLE_UM[1]:g} um; correct it"
-            )
-        if found is not None and any(abs(size / given - 1) > _SIZE_TOLERANCE for size in found):
-            return given, [
-                f"pixel size: the sheet's {given:g} um was taken; the file says otherwise"
-            ]
-        return given, []
+        return _take_sheets_size(layout, given, path=path)
     if found is None:
-        raise RawFileError(
-            f"{path}: has no pixel size; fill pixel_size_um in the acquisitions sheet"
-        )
+        problem = layout.pixel_size_problem or "has no pixel size"
+        raise RawFileError(f"{path}: {problem}; fill pixel_size_um in the acquisitions sheet")
     if not all(PLAUSIBLE_UM[0] <= size <= PLAUSIBLE_UM[1] for size in found):
         raise RawFileError(
             f"{path}: states a pixel size that no slide scan has ({PLAUSIBLE_UM[0]:g} to "
             f"{PLAUSIBLE_UM[1]:g} um are read); fill pixel_size_um in the acquisitions sheet"
         )
-    if abs(found[0] / found[1] - 1) > _SIZE_TOLERANCE:
+    if abs(found[0] / found[1] - 1) > SIZE_TOLERANCE:
         raise RawFileError(
             f"{path}: has pixels that are not square; fill pixel_size_um in the acquisitions "
             "sheet if its metadata are wrong"
         )
     return math.sqrt(found[0] * found[1]), []
+
+
+def _take_sheets_size(layout: Layout, given: float, *, path: Path) -> tuple[float, list[str]]:
+    if not PLAUSIBLE_UM[0] <= given <= PLAUSIBLE_UM[1]:
+        raise RawFileError(
+            f"{path}: the sheet's pixel_size_um {given:g} is not within {PLAUSIBLE_UM[0]:g} to "
+            f"{PLAUSIBLE_UM[1]:g} um; correct it"
+        )
+    found = layout.pixel_size_um
+    if layout.pixel_size_problem is not None and found is None:
+        return given, [
+            f"pixel size: the sheet's {given:g} um was taken; the file {layout.pixel_size_problem}"
+        ]
+    if found is not None and differ(found, (given, given)):
+        return given, [f"pixel size: the sheet's {given:g} um was taken; the file says otherwise"]
+    return given, []

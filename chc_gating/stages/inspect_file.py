@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from chc_gating.flow.fcs import FcsFile
     from chc_gating.imaging.slide import Slide
 
-_TIFF_MAGICS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-
 # An allow-list, since new vendor keywords that name a person appear every year.
 _SHOWN_KEYWORDS = (
     "$MODE",
@@ -50,20 +48,15 @@ def inspect_file(path: Path, *, as_json: bool) -> str:
     """Return what a reader sees of an FCS file or a slide image, as text or as JSON.
 
     An FCS file: version, event_count, channels, markers, data type, offsets, what was done to
-    stored values, repairs, per channel minimum, maximum and mean of linear values, volume facts. A
-    slide: shape, pixel size, channels, per channel minimum, maximum and mean. Events and pixels are
-    streamed. Of an FCS file's keywords only a few that cannot name a person are shown.
+    stored values, repairs, per channel minimum, maximum and mean of linear values, volume facts.
+    A slide: format, axes, shape, pixel size, levels, channels, per channel minimum, maximum and
+    mean. Events and pixels are streamed. Of an FCS file's keywords only a few that cannot name a
+    person are shown.
 
     Raises RawFileError where the file is missing, is neither, or cannot be read.
     """
     path = Path(path)
-    magic = _read_magic(path)
-    if magic.startswith(b"FCS"):
-        report = _inspect_fcs(path)
-    elif magic[:4] in _TIFF_MAGICS:
-        report = _inspect_slide(path)
-    else:
-        raise RawFileError(f"{path}: neither an FCS file nor a TIFF image; give one of these")
+    report = _inspect_fcs(path) if _begins_like_fcs(path) else _inspect_slide(path)
     return json.dumps(report, indent=2, allow_nan=False) if as_json else _as_text(report)
 
 
@@ -133,14 +126,14 @@ def _known(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
-def _read_magic(path: Path) -> bytes:
+def _begins_like_fcs(path: Path) -> bool:
+    if path.is_dir():
+        return False
     try:
         with path.open("rb") as file:
-            return file.read(4)
+            return file.read(3) == b"FCS"
     except FileNotFoundError:
         raise RawFileError(f"{path}: no such file; check the path") from None
-    except IsADirectoryError:
-        raise RawFileError(f"{path}: is a folder; give a file") from None
 
 
 def _inspect_fcs(path: Path) -> dict[str, Any]:
@@ -174,8 +167,11 @@ def _inspect_slide(path: Path) -> dict[str, Any]:
         return {
             "file": path.name,
             "modality": "image",
+            "format": slide.format,
+            "axes": slide.axes,
             "shape_yx_px": list(slide.shape),
             "pixel_size_um": slide.pixel_size_um,
+            "levels_yx_px": [list(level.shape) for level in slide.levels],
             "channels": list(slide.channels),
             "data_type": str(slide.dtype),
             "maximum_grey_level": int(slide.maximum),
@@ -230,5 +226,6 @@ def _cell(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.0f}" if abs(value) >= 1e5 else f"{value:.6g}"
     if isinstance(value, list):
-        return " x ".join(str(part) for part in value)
+        nested = any(isinstance(part, list) for part in value)
+        return (", " if nested else " x ").join(_cell(part) for part in value)
     return str(value)

@@ -132,9 +132,16 @@ class WorkflowPlan:
         return self._row(wildcards).file
 
     def existing_raw_file(self, wildcards: Wildcards) -> list[str]:
-        """Return the raw file if it exists: a missing one is a result, not a failed run."""
-        path = self.raw_file(wildcards)
-        return [path] if Path(path).is_file() else []
+        """Return the raw file if it exists: a missing one is a result, not a failed run.
+
+        Of a slide that is a folder, the folder and the files that lie directly in it: the TIFFs of
+        its channels, or the metadata of a zarr store (a chunk that changes is not seen).
+        """
+        path = Path(self.raw_file(wildcards))
+        if path.is_dir():
+            files = sorted(file.as_posix() for file in path.iterdir() if file.is_file())
+            return [path.as_posix(), *files]
+        return [self.raw_file(wildcards)] if path.is_file() else []
 
     def _is_stitched(self, wildcards: Wildcards) -> bool:
         """Whether a slide is raw tiles, which `chc stitch` makes one image of."""

@@ -12,7 +12,6 @@ from chc_gating.flow.fcs import open_fcs
 from chc_gating.model.panel import Modality
 
 _FCS_SUFFIXES = (".fcs", ".lmd")
-_IMAGE_SUFFIXES = (".tif", ".tiff")
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,11 @@ class RawFile:
     @property
     def stem(self) -> str:
         """The file's name without its endings, ``.ome.tif`` included."""
-        return self.path.stem.removesuffix(".ome")
+        return self.path.name if self._is_plain_folder else self.path.stem.removesuffix(".ome")
+
+    @property
+    def _is_plain_folder(self) -> bool:
+        return self.path.is_dir() and self.path.suffix.lower() != ".zarr"
 
 
 @dataclass
@@ -52,9 +55,13 @@ class Scan:
 
 
 def scan_folder(folder: Path) -> Scan:
-    """Read the headers of all FCS files and TIFF images below a folder, in the order of names."""
+    """Read the headers of all FCS files and slides below a folder, in the order of names.
+
+    A zarr store is one slide. So is a folder of TIFFs that all have one channel, one size and one
+    pixel size, if it holds at least two and no folder; else each TIFF is a slide of its own.
+    """
     scan = Scan()
-    for path in sorted(p for p in folder.rglob("*") if p.is_file() and p.name[0] != "."):
+    for path in _list_candidates(folder):
         modality = _tell_modality(path)
         if modality is None:
             scan.passed += 1
@@ -66,9 +73,42 @@ def scan_folder(folder: Path) -> Scan:
     return scan
 
 
+def _list_candidates(folder: Path) -> list[Path]:
+    """Return the files below a folder, and the folders that are one slide instead of theirs."""
+    found: list[Path] = []
+    for path in folder.iterdir():
+        if path.name[0] == ".":
+            continue
+        if path.is_file() or (path.is_dir() and _is_one_slide(path)):
+            found.append(path)
+        elif path.is_dir():
+            found.extend(_list_candidates(path))
+    return sorted(found)
+
+
+def _is_one_slide(folder: Path) -> bool:
+    from chc_gating.imaging.channel_folder import is_channel_folder, list_channel_files
+    from chc_gating.imaging.formats import is_slide_folder
+    from chc_gating.imaging.slide import open_slide
+
+    if not is_slide_folder(folder):
+        return False
+    if not is_channel_folder(folder):
+        return True
+    if len(list_channel_files(folder)) < 2 or any(path.is_dir() for path in folder.iterdir()):
+        return False
+    try:
+        with open_slide(folder, pixel_size_um=1.0):
+            return True
+    except RawFileError:  # its files are slides of their own, or their faults are told apart
+        return False
+
+
 def _tell_modality(path: Path) -> Modality | None:
+    from chc_gating.imaging.layout import IMAGE_SUFFIXES
+
     suffix = path.suffix.lower()
-    if suffix in _IMAGE_SUFFIXES:
+    if path.is_dir() or suffix in IMAGE_SUFFIXES:
         return "image"
     if suffix in _FCS_SUFFIXES:
         return "flow"

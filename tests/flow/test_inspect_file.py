@@ -110,7 +110,7 @@ def test_what_is_neither_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "a.png"
     file.write_bytes(b"\x89PNG....")
 
-    with pytest.raises(RawFileError, match="neither"):
+    with pytest.raises(RawFileError, match="not an image that can be read"):
         inspect_file(file, as_json=False)
     with pytest.raises(RawFileError, match="no such file"):
         inspect_file(tmp_path / "none.fcs", as_json=False)

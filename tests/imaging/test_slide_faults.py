@@ -21,7 +21,7 @@ PIXELS = np.random.default_rng(0).integers(0, 60000, (3, 150, 170)).astype(np.ui
         ("axes/cells-2t.ome.tif", "has a T axis"),
         ("axes/cells-2z.ome.tif", "has a Z axis"),
         ("axes/cells.ome.tif", "colour image"),
-        ("czi/xt-scan-lsm980.czi", "not a TIFF"),
+        ("czi/xt-scan-lsm980.czi", "is a line scan"),
         ("dsb2018/0287e7ee5b00_img.tif", "no pixel size"),
         ("tonsil/quantification__cell.ome.tif", "pixels of type int32"),
     ],
@@ -77,12 +77,6 @@ def test_an_imagej_z_stack_is_refused(tmp_path: Path) -> None:
     tifffile.imwrite(path, PIXELS, imagej=True, metadata={"axes": "ZYX", "unit": "um"})
     with pytest.raises(RawFileError, match="Z axis of 3"):
         open_slide(path, pixel_size_um=0.5)
-
-
-def test_float_pixels_are_refused(tmp_path: Path) -> None:
-    path = write_tiff(tmp_path / "s.tif", PIXELS.astype(np.float32))
-    with pytest.raises(RawFileError, match="pixels of type float32"):
-        open_slide(path)
 
 
 @pytest.mark.parametrize("compression", [None, "zlib"])

@@ -78,6 +78,7 @@ def test_ome_names_and_pixel_size_are_taken(tmp_path: Path) -> None:
         assert slide.channels == ("DAPI", "CD45", "EPCAM", "CK")
         assert slide.pixel_size_um == pytest.approx(0.325)
         assert slide.repairs == (
+            "pixel size: the OME-XML's was taken; the TIFF tags say otherwise",
             "channel names: the file's were taken, not the panel's channel_names",
         )
 

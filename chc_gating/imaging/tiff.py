@@ -1,0 +1,339 @@
+"""TIFF files: which pages are the channels of an image, and what the file says of them."""
+
+from __future__ import annotations
+
+import logging
+import math
+import struct
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+
+from chc_gating.errors import RawFileError
+from chc_gating.imaging.floats import is_readable
+from chc_gating.imaging.layout import (
+    Layout,
+    Level,
+    Plane,
+    Request,
+    check_image_index,
+    keep_levels,
+)
+from chc_gating.imaging.metadata import (
+    MetadataError,
+    OmeImage,
+    differ,
+    parse_ome,
+    pixel_size_from_resolution,
+)
+from chc_gating.imaging.planes import FlatPlane, PagePlane, SegmentCache
+from chc_gating.imaging.qptiff import is_qptiff, sort_pages
+
+# What tifffile logs of a damaged tag may hold the tag's value; the fault is raised here.
+logging.getLogger("tifffile").setLevel(logging.CRITICAL)
+
+MAGICS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+"""How a TIFF and a BigTIFF begin, little- and big-endian."""
+
+_GREY, _WHITE_IS_ZERO, _PALETTE = 1, 0, 3
+_PHOTOMETRIC_TAG = 262
+_RESOLUTION_UNITS = {2: "inch", 3: "cm"}
+_CHANNEL_AXES = "CIQ"
+"""Axes that can be channels: named so, or pages in order of which nothing is said."""
+
+
+def open_tiff(request: Request) -> Layout:
+    """Return the layout of an image of a TIFF: by its OME-XML or QPI description, if it has one.
+
+    Raises
+    ------
+    RawFileError
+        The file is missing, cut short or not a TIFF; has a T or Z axis, colour, or pixels of a
+        type that is not read; there is no image of this index.
+    """
+    file = _open_file(request.path)
+    try:
+        return _find_layout(file, request)
+    except BaseException:
+        file.close()
+        raise
+
+
+def _open_file(path: Path) -> tifffile.TiffFile:
+    try:
+        file = tifffile.TiffFile(path)
+        file.filehandle.set_lock(True)  # several threads may read pages
+        return file
+    except (MemoryError, OSError):
+        raise
+    except Exception:  # the parser may raise anything on bytes that are not TIFF
+        raise RawFileError(
+            f"{path}: not a TIFF that can be read; export it as OME-TIFF or copy it again"
+        ) from None
+
+
+def _find_layout(file: tifffile.TiffFile, request: Request) -> Layout:
+    try:
+        _check_chain(file)
+        first: Any = file.pages.first
+        description = str(first.description)
+        if "<OME" in description or "openmicroscopy.org/Schemas" in description:
+            return _find_ome_layout(file, description, request)
+        if "<!DOCTYPE" in description or "<!ENTITY" in description:
+            raise MetadataError("its description declares a document type, which is not read")
+        if is_qptiff(description):
+            return _find_qpi_layout(file, request)
+        return _find_plain_layout(file, request)
+    except MetadataError as error:
+        remedy = "" if "; " in str(error) else "; export it as OME-TIFF anew"
+        raise RawFileError(f"{request.path}: {error}{remedy}") from None
+    except (MemoryError, OSError, RawFileError):
+        raise
+    except Exception as error:  # tag parsing meets whatever bytes a damaged file has
+        raise RawFileError(
+            f"{request.path}: its TIFF structure is damaged ({type(error).__name__}); "
+            "copy the file again or export it anew"
+        ) from None
+
+
+def _check_chain(file: tifffile.TiffFile) -> None:
+    """Refuse a file whose chain of pages leads past its end: tifffile leaves out the rest."""
+    form, handle = file.tiff, file.filehandle
+    last: Any = file.pages[len(file.pages) - 1]
+    handle.seek(last.offset)
+    (tags,) = struct.unpack(form.tagnoformat, handle.read(form.tagnosize))
+    handle.seek(last.offset + form.tagnosize + tags * form.tagsize)
+    (following,) = struct.unpack(form.offsetformat, handle.read(form.offsetsize))
+    if following >= handle.size:
+        raise MetadataError("ends before its pages do; copy the file again")
+
+
+def _find_ome_layout(file: tifffile.TiffFile, description: str, request: Request) -> Layout:
+    images = parse_ome(description)
+    check_image_index(request, len(images))
+    found = images[request.image]
+    if isinstance(found, MetadataError):
+        raise found
+    if max(found.planes) >= len(file.pages):
+        raise MetadataError("ends before its pages do; copy the file again")
+    pages: list[Any] = [file.pages[i] for i in found.planes]
+    shape = (found.size_y, found.size_x)
+    _check_pages(pages, shape=shape, samples=found.samples, palette=True)
+    size, repairs = _choose_ome_size(found, _read_resolution(file, pages[0]))
+    return _make_layout(
+        file,
+        [_make_planes(file, pages, path=request.path), *_make_sublevels(file, pages, request)],
+        facts=_Facts(
+            format="OME-TIFF",
+            axes=found.axes,
+            names=found.channels,
+            pixel_size_um=size,
+            page=pages[0],
+            significant_bits=found.significant_bits,
+            pixel_size_problem=found.pixel_size_problem,
+            repairs=(*found.repairs, *repairs),
+        ),
+    )
+
+
+def _choose_ome_size(
+    found: OmeImage, tags: tuple[float, float] | None
+) -> tuple[tuple[float, float] | None, tuple[str, ...]]:
+    """Return the OME-XML's pixel size, else that of the TIFF tags."""
+    if found.pixel_size_um is None:
+        return tags, ("pixel size: the TIFF tags' was taken; the OME-XML's is none",) * bool(tags)
+    if tags is not None and differ(found.pixel_size_um, tags):
+        return found.pixel_size_um, (
+            "pixel size: the OME-XML's was taken; the TIFF tags say otherwise",
+        )
+    return found.pixel_size_um, ()
+
+
+def _find_qpi_layout(file: tifffile.TiffFile, request: Request) -> Layout:
+    file.pages.useframes = False  # each page has a description of its own
+    check_image_index(request, 1)
+    sorted_pages = sort_pages([(page, str(page.description)) for page in _list_pages(file)])
+    pages = sorted_pages.levels[0]
+    form = pages[0].keyframe
+    _check_pages(pages, shape=(form.imagelength, form.imagewidth), samples=1)
+    tags = _read_resolution(file, pages[0])
+    said = None if sorted_pages.pixel_size_um is None else (sorted_pages.pixel_size_um,) * 2
+    contradict = said is not None and tags is not None and differ(tags, said)
+    return _make_layout(
+        file,
+        [_make_planes(file, level, path=request.path) for level in sorted_pages.levels],
+        facts=_Facts(
+            format="QPTIFF",
+            axes="CYX",
+            names=sorted_pages.names,
+            pixel_size_um=None if contradict else tags or said,
+            pixel_size_problem="states two pixel sizes that differ" if contradict else None,
+            page=pages[0],
+            repairs=sorted_pages.repairs,
+        ),
+    )
+
+
+def _list_pages(file: tifffile.TiffFile) -> list[Any]:
+    return [file.pages[i] for i in range(len(file.pages))]
+
+
+def _find_plain_layout(file: tifffile.TiffFile, request: Request) -> Layout:
+    check_image_index(request, len(file.series))
+    series = file.series[request.image]
+    lengths = dict(zip(series.axes, series.shape, strict=True))
+    for axis, length in lengths.items():
+        if length > 1 and axis not in _CHANNEL_AXES + "SYX":
+            raise MetadataError(f"has a {axis} axis of {length}; only channels, y and x are read")
+    if sum(lengths.get(axis, 1) > 1 for axis in _CHANNEL_AXES) > 1:
+        raise MetadataError("has several axes that could be channels; export it as OME-TIFF")
+    shape = (lengths["Y"], lengths["X"])
+    pages: list[Any] = [page for page in series.pages if page is not None]
+    _check_pages(pages, shape=shape, samples=lengths.get("S", 1))
+    channels = math.prod(length for axis, length in lengths.items() if axis in _CHANNEL_AXES)
+    if len(pages) < channels and series.dataoffset is not None:
+        planes = _make_flat_planes(file, pages[0], count=channels, path=request.path)
+    elif len(pages) == channels:
+        planes = _make_planes(file, pages, path=request.path)
+    else:
+        raise MetadataError("does not hold one page for each channel; export it as OME-TIFF")
+    smaller = [
+        _make_planes(file, [page for page in level.pages if page is not None], path=request.path)
+        for level in series.levels[1:]
+    ]
+    return _make_layout(
+        file,
+        [planes, *smaller],
+        facts=_Facts(
+            format="ImageJ TIFF" if file.is_imagej else "TIFF",
+            axes=series.axes,
+            names=(None,) * len(planes),
+            pixel_size_um=_read_resolution(file, pages[0]),
+            page=pages[0],
+        ),
+    )
+
+
+@dataclass(frozen=True)
+class _Facts:
+    """What a TIFF says of an image."""
+
+    format: str
+    axes: str
+    names: tuple[str | None, ...]
+    pixel_size_um: tuple[float, float] | None
+    page: Any
+    significant_bits: int | None = None
+    pixel_size_problem: str | None = None
+    repairs: tuple[str, ...] = ()
+
+
+def _make_layout(
+    file: tifffile.TiffFile, levels: Iterable[tuple[Plane, ...]], *, facts: _Facts
+) -> Layout:
+    kept, lost = keep_levels(tuple(Level(planes) for planes in levels))
+    dtype: np.dtype[Any] = np.dtype(facts.page.keyframe.dtype).newbyteorder("=")
+    bits = int(facts.page.keyframe.bitspersample)
+    if facts.significant_bits and facts.significant_bits < bits:
+        bits = facts.significant_bits
+    return Layout(
+        format=facts.format,
+        axes=facts.axes,
+        levels=kept,
+        names=facts.names,
+        pixel_size_um=facts.pixel_size_um,
+        dtype=dtype,
+        maximum=(1 << bits) - 1,
+        pixel_size_problem=facts.pixel_size_problem,
+        repairs=(*facts.repairs, *lost),
+        close=file.close,
+    )
+
+
+def _check_pages(
+    pages: Sequence[Any], *, shape: tuple[int, int], samples: int, palette: bool = False
+) -> None:
+    """Refuse pages that are no grey levels; a palette is a display colour in OME-TIFF only."""
+    grey = (_GREY, _WHITE_IS_ZERO, _PALETTE) if palette else (_GREY, _WHITE_IS_ZERO)
+    for page in pages:
+        form = page.keyframe
+        if form.photometric == _WHITE_IS_ZERO and _PHOTOMETRIC_TAG in form.tags:
+            raise MetadataError("stores white as zero; export it with black as zero")
+        if form.photometric not in grey:
+            raise MetadataError(
+                "is a colour image (RGB); store fluorescence channels as grey (minisblack)"
+            )
+        if not is_readable(form.dtype):
+            raise MetadataError(
+                f"has pixels of type {form.dtype}; unsigned integers of 8 or 16 bits and floats "
+                "are read; export it with these"
+            )
+        same = form.samplesperpixel == samples and form.dtype == pages[0].keyframe.dtype
+        if (form.imagelength, form.imagewidth) != shape or not same:
+            raise MetadataError("has pages of other sizes than its metadata say; export it anew")
+        ends = zip(page.dataoffsets, page.databytecounts, strict=False)
+        if max((start + count for start, count in ends), default=0) > page.parent.filehandle.size:
+            raise MetadataError("ends before its pixels do; copy the file again")
+
+
+def _make_sublevels(
+    file: tifffile.TiffFile, pages: Sequence[Any], request: Request
+) -> list[tuple[Plane, ...]]:
+    """Return the smaller levels of an OME-TIFF, which are SubIFDs of each page."""
+    subs = [list(page.pages or ()) if hasattr(page, "pages") else [] for page in pages]
+    depth = min(len(sub) for sub in subs)
+    return [
+        _make_planes(file, [sub[level] for sub in subs], path=request.path)
+        for level in range(depth)
+    ]
+
+
+def _make_planes(file: tifffile.TiffFile, pages: Sequence[Any], *, path: Path) -> tuple[Plane, ...]:
+    """Return a plane for each page and sample, read flat where the pixels lie as they are."""
+    cache = SegmentCache()
+    planes: list[Plane] = []
+    for page in pages:
+        form = page.keyframe
+        if form.samplesperpixel == 1 and form.is_memmappable and page.is_contiguous:
+            planes.extend(_make_flat_planes(file, page, count=1, path=path))
+            continue
+        planes.extend(
+            PagePlane(page, path=path, cache=cache, sample=sample)
+            for sample in range(form.samplesperpixel)
+        )
+    return tuple(planes)
+
+
+def _make_flat_planes(
+    file: tifffile.TiffFile, page: Any, *, count: int, path: Path
+) -> tuple[Plane, ...]:
+    """Return planes that follow one another in the file from where a page's pixels start."""
+    form = page.keyframe
+    shape = (form.imagelength, form.imagewidth)
+    dtype: np.dtype[Any] = np.dtype(form.dtype).newbyteorder(file.byteorder)
+    size = math.prod(shape) * dtype.itemsize
+    start = int(page.dataoffsets[0])
+    if start + count * size > path.stat().st_size:
+        raise MetadataError("ends before its pixels do; copy the file again")
+    return tuple(
+        FlatPlane(path, offset=start + i * size, shape=shape, dtype=dtype) for i in range(count)
+    )
+
+
+def _read_resolution(file: tifffile.TiffFile, page: Any) -> tuple[float, float] | None:
+    """Return the pixel size of the TIFF tags, or of ImageJ's own unit."""
+    tags = {tag.name: tag.value for tag in page.keyframe.tags}
+    unit = _RESOLUTION_UNITS.get(int(tags.get("ResolutionUnit", 1)), "")
+    if file.is_imagej:
+        unit = str((file.imagej_metadata or {}).get("unit", unit)).replace("\\u00B5", "µ")
+    sizes = [
+        pixel_size_from_resolution({"XResolution": tags.get(f"{axis}Resolution")}, unit)
+        for axis in "YX"
+    ]
+    if sizes[0] is None or sizes[1] is None:
+        return None
+    return sizes[0], sizes[1]
