@@ -95,7 +95,8 @@ def find_contacts(nuclei: IndexImage, cells: IndexImage, k: int, core) -> Counts
                     count = _add_contact(found, count, cell, other, joined, last)
                 if y0 <= ny < y1 and x0 <= nx < x1:
                     count = _add_contact(found, count, other, cell, joined, last)
-    return _list_unique(np.sort(found[:count]), k)
+    pairs: Counts = _list_unique(np.sort(found[:count]), k)
+    return pairs
 
 
 @part
