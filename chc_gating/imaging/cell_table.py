@@ -77,7 +77,7 @@ class CellRows:
 def table_schema(channels: Sequence[str]) -> pyarrow.Schema:
     """Return the columns of measurements.parquet and their types.
 
-    config/README.md says what each of them is. Per channel NAME and compartment (nucleus, ring,
+    docs/measurements.md says what each of them is. Per channel NAME and compartment (nucleus, ring,
     cell): what `_GREY_COLUMNS` lists, in grey levels as stored, and sum of nucleus and ring;
     background:NAME at the centroid, which is subtracted from none of them.
     """

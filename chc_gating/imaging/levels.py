@@ -68,11 +68,12 @@ def measure_levels(
     ``maximum`` is the grey level that the file says is saturated.
     """
     open_counts = np.zeros((channels, 1 << 16), np.int64)
-    all_counts = np.zeros((channels, 1 << 16), np.int64)
+    cell_counts = np.zeros((channels, 1 << 16), np.int64)
     for box in spread_boxes(shape, count=_SAMPLE_BOXES, side=_SAMPLE_PX):
         pixels, cells = read(box)
         core = pixels.block.within(pixels.outer).edges
-        count_levels(cells.cells, pixels.stack, core, open_counts, all_counts)
+        count_levels(cells.cells, pixels.stack, core, open_counts, cell_counts)
+    all_counts = open_counts + cell_counts
     levels = tuple(
         _measure_channel(few, many) for few, many in zip(open_counts, all_counts, strict=True)
     )

@@ -73,7 +73,7 @@ def measure_block(
     present = counts.reshape(k, 2).sum(axis=1) > 0
     whole = present & (outside == 0)
     keys = np.repeat(np.arange(2 * k), counts)
-    pairs = pixels_runs.find_contacts(cells.nuclei, cells.cells, core)
+    pairs = pixels_runs.find_contacts(cells.nuclei, cells.cells, k, core)
     offsets = runs[:, 0].astype(np.int64) * pixels.outer.width + runs[:, 1]
     on_slide = runs + np.array([pixels.outer.y0, pixels.outer.x0, 0], np.int32)
     laplacian = None if rule.dna is None else find_laplacian(pixels.stack[rule.dna]).ravel()
@@ -81,7 +81,7 @@ def measure_block(
     of_whole = whole[keys // 2]
     kept = np.concatenate([[0], np.cumsum(counts.reshape(k, 2)[whole].ravel())])
     taken = Runs(kept, on_slide[of_whole], offsets[of_whole], values, laplacian)
-    contacts = count_contacts(pairs, k)
+    contacts = pixels_runs.count_contacts(pairs, k)
     sums = measure_runs(cells.ids[whole], taken, contacts[whole], rule=rule)
     cut = ~of_whole
     where = _list_pixels(offsets[cut], on_slide[cut, pixels_runs.RUN_LENGTH])
@@ -119,25 +119,10 @@ def join_pieces(parts: Sequence[Pieces], *, rule: MeasureRule) -> tuple[CellSums
         values=ready.values,
         laplacian=ready.laplacian,
     )
-    pairs = ready.pairs.copy()
+    pairs = ready.pairs[np.lexsort(ready.pairs.T[::-1])]
     pairs[:, 0] = np.searchsorted(ids, pairs[:, 0])
-    contacts = count_contacts(pairs, ids.size)
+    contacts = pixels_runs.count_contacts(pairs, ids.size)
     return measure_runs(ids, runs, contacts, rule=rule), joined.select(waits)
-
-
-def count_contacts(pairs: Counts, k: int) -> Counts:
-    """Return how many different cells, and nuclei, touch each of k cells (k, 2).
-
-    pairs : (p, 3) index of a cell, name of one that touches it, 1 where the nuclei touch.
-    """
-    contacts = np.zeros((k, 2), np.int64)
-    for column, chosen in enumerate((pairs, pairs[pairs[:, 2] == 1])):
-        order = np.lexsort((chosen[:, 1], chosen[:, 0]))
-        ordered = chosen[order, :2]
-        new = np.ones(len(ordered), np.bool_)
-        new[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
-        contacts[:, column] = np.bincount(ordered[new, 0], minlength=k)
-    return contacts
 
 
 def _join(parts: Sequence[Pieces]) -> Pieces:

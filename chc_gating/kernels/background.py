@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chc_gating.kernels.options import kernel, part
+from chc_gating.kernels.quantiles import find_rank
 
 IndexImage = NDArray[np.int32]
 GreyStack = NDArray[np.uint16]
 Counts = NDArray[np.int64]
 
-_BYTE = 256
+_TOP = 65535
 
 
 @kernel
@@ -30,6 +31,7 @@ def find_backgrounds(  # type: ignore[no-untyped-def]
     y0, y1, x0, x1 = core
     channels = stack.shape[0]
     levels = np.empty(((y1 - y0 - 1) // side + 1, (x1 - x0 - 1) // side + 1, channels))
+    space = np.empty(side * side, np.uint16)
     for i in range(levels.shape[0]):
         for j in range(levels.shape[1]):
             top, left = y0 + i * side, x0 + j * side
@@ -39,56 +41,49 @@ def find_backgrounds(  # type: ignore[no-untyped-def]
             everything = is_open < max(int(fewest_share * pixels), 1)
             rank = int(low_share * (pixels - 1)) if everything else (is_open - 1) // 2
             for c in range(channels):
-                levels[i, j, c] = _find_rank(cells, stack[c], box, everything, rank)
+                low = _copy_open(cells, stack[c], box, everything, space)
+                levels[i, j, c] = find_rank(space[:pixels], rank, low, _TOP)
     return levels
 
 
 @part
 def _count_open(cells, box):  # type: ignore[no-untyped-def]
-    count = 0
+    total = np.int64(0)
     for y in range(box[0], box[1]):
-        for x in range(box[2], box[3]):
-            count += 1 if cells[y, x] == 0 else 0
-    return count
+        row = cells[y, box[2] : box[3]]
+        count = np.int32(0)
+        for x in range(row.size):
+            count = np.int32(count + (np.int32(1) if row[x] == 0 else np.int32(0)))
+        total += count
+    return total
 
 
 @part
-def _find_rank(cells, image, box, everything, rank):  # type: ignore[no-untyped-def]
-    """Return the level of a rank, from 0: its upper byte first, then its lower one."""
-    counts = np.zeros(_BYTE, np.int64)
+def _copy_open(cells, image, box, everything, levels):  # type: ignore[no-untyped-def]
+    """Copy a box to ``levels`` with the cells' pixels at the top, and return its least level."""
+    width = box[3] - box[2]
+    mask = np.int32(0) if everything else np.int32(-1)
     for y in range(box[0], box[1]):
-        for x in range(box[2], box[3]):
-            if everything or cells[y, x] == 0:
-                counts[image[y, x] >> 8] += 1
-    upper, passed = _find_count(counts, rank)
-    counts[:] = 0
-    for y in range(box[0], box[1]):
-        for x in range(box[2], box[3]):
-            if (everything or cells[y, x] == 0) and image[y, x] >> 8 == upper:
-                counts[image[y, x] & 255] += 1
-    lower, _ = _find_count(counts, rank - passed)
-    return upper * _BYTE + lower
-
-
-@part
-def _find_count(counts, rank):  # type: ignore[no-untyped-def]
-    passed = 0
-    b = 0
-    while passed + counts[b] <= rank:
-        passed += counts[b]
-        b += 1
-    return b, passed
+        owners = cells[y, box[2] : box[3]]
+        row = image[y, box[2] : box[3]]
+        copy = levels[(y - box[0]) * width : (y - box[0] + 1) * width]
+        for x in range(copy.size):
+            copy[x] = row[x] if owners[x] & mask == 0 else np.uint16(_TOP)
+    low = np.uint16(_TOP)
+    for i in range((box[1] - box[0]) * width):
+        low = levels[i] if levels[i] < low else low
+    return np.int64(low)
 
 
 @kernel
 def count_levels(  # type: ignore[no-untyped-def]
-    cells: IndexImage, stack: GreyStack, core, open_counts: Counts, all_counts: Counts
+    cells: IndexImage, stack: GreyStack, core, open_counts: Counts, cell_counts: Counts
 ) -> None:
-    """Add a core's pixels to the counts (c, 65536) of grey levels: outside of cells, and all."""
+    """Add a core's pixels to the counts (c, 65536) of grey levels: outside and inside of cells."""
     for c in range(stack.shape[0]):
         for y in range(core[0], core[1]):
             for x in range(core[2], core[3]):
-                level = stack[c, y, x]
-                all_counts[c, level] += 1
                 if cells[y, x] == 0:
-                    open_counts[c, level] += 1
+                    open_counts[c, stack[c, y, x]] += 1
+                else:
+                    cell_counts[c, stack[c, y, x]] += 1

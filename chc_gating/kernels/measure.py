@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from chc_gating.kernels.hull import count_hull_pixels
 from chc_gating.kernels.options import kernel, part
 from chc_gating.kernels.pixels_runs import RUN_LENGTH, RUN_X, RUN_Y
-from chc_gating.kernels.quantiles import BINS, find_shift, interpolate_quantile, sort_into_bins
+from chc_gating.kernels.quantiles import interpolate_quantile
 
 Counts = NDArray[np.int64]
 
@@ -20,8 +20,6 @@ SUM, SUM_SQUARES, MINIMUM, MAXIMUM, SATURATED, POSITIVE = range(6)
 GREY_SUMS = 6
 """Columns of the grey sums: sum, sum of squares, minimum, maximum, pixels that are saturated,
 pixels above the channel's background."""
-
-_NUCLEUS, _RING, _NONE, _SCRATCH = range(4)
 
 QUANTILES = (0.5, 0.9)
 MEDIAN, Q90 = range(2)
@@ -131,9 +129,6 @@ def measure_grey_levels(  # type: ignore[no-untyped-def]
     No pixels: sums are 0, the minimum 65,535, the maximum 0, quantiles NaN.
     """
     buffer = np.empty(4096, np.uint16)
-    ordered = np.empty(4096, np.uint16)
-    scratch = np.empty(4096, np.uint16)
-    ends = np.zeros((4, BINS), np.int32)
     quantiles[:] = np.nan
     for k in range(grey.shape[0]):
         first, ring, end = starts[2 * k], starts[2 * k + 1], starts[2 * k + 2]
@@ -144,8 +139,6 @@ def measure_grey_levels(  # type: ignore[no-untyped-def]
                 inner += runs[i, RUN_LENGTH]
         if size > buffer.size:
             buffer = np.empty(2 * size, np.uint16)
-            ordered = np.empty(2 * size, np.uint16)
-            scratch = np.empty(2 * size, np.uint16)
         for c in range(values.shape[0]):
             row = values[c]
             at = 0
@@ -156,9 +149,7 @@ def measure_grey_levels(  # type: ignore[no-untyped-def]
                 at += runs[i, RUN_LENGTH]
             _sum_levels(buffer[:inner], saturation, thresholds[c], grey[k, 0, c])
             _sum_levels(buffer[inner:size], saturation, thresholds[c], grey[k, 1, c])
-            _find_quantiles(
-                buffer, inner, size, grey[k, :, c], ends, ordered, scratch, quantiles[k, :, c]
-            )
+            _find_quantiles(buffer[:size], inner, grey[k, :, c], quantiles[k, :, c])
 
 
 @part
@@ -184,21 +175,22 @@ def _sum_levels(levels, saturation, threshold, sums):  # type: ignore[no-untyped
 
 
 @part
-def _find_quantiles(levels, inner, size, grey, ends, ordered, scratch, quantiles):  # type: ignore[no-untyped-def]
-    """Fill the quantiles (3, 2) of a cell in one channel; its extremes are known.
+def _find_quantiles(levels, inner, grey, quantiles):  # type: ignore[no-untyped-def]
+    """Fill the quantiles (3, 2) of a cell in one channel from its grey sums (2, GREY_SUMS).
 
-    levels : of the nucleus up to ``inner``, then of the ring up to ``size``
+    levels : of the nucleus up to ``inner``, then of the ring
     """
-    low = min(grey[0, MINIMUM], grey[1, MINIMUM])
-    shift = find_shift(low, max(grey[0, MAXIMUM], grey[1, MAXIMUM]))
-    sort_into_bins(levels, 0, inner, low, shift, ends[_NUCLEUS], ordered)
-    sort_into_bins(levels, inner, size, low, shift, ends[_RING], ordered)
-    for compartment in range(3):
-        one = _NONE if compartment == _RING else _NUCLEUS
-        other = _NONE if compartment == _NUCLEUS else _RING
-        if ends[one, BINS - 1] + ends[other, BINS - 1] == 0:
-            continue
-        for q in range(len(QUANTILES)):
-            quantiles[compartment, q] = interpolate_quantile(
-                QUANTILES[q], ordered, inner, ends, one, other, low, shift, scratch, ends[_SCRATCH]
-            )
+    nucleus, ring = grey[0], grey[1]
+    low = min(nucleus[MINIMUM], ring[MINIMUM])
+    high = max(nucleus[MAXIMUM], ring[MAXIMUM])
+    _fill_quantiles(levels[:inner], nucleus[MINIMUM], nucleus[MAXIMUM], quantiles[0])
+    _fill_quantiles(levels[inner:], ring[MINIMUM], ring[MAXIMUM], quantiles[1])
+    _fill_quantiles(levels, low, high, quantiles[2])
+
+
+@part
+def _fill_quantiles(levels, low, high, quantiles):  # type: ignore[no-untyped-def]
+    if levels.size == 0:
+        return
+    for q in range(len(QUANTILES)):
+        quantiles[q] = interpolate_quantile(levels, QUANTILES[q], low, high)

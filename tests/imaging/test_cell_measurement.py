@@ -11,7 +11,8 @@ from image_scenes import draw_discs, write_panel, write_tiff
 from numpy.typing import NDArray
 
 from chc_gating.errors import ChcError
-from chc_gating.imaging.blocks import Box
+from chc_gating.imaging.blocks import Box, grid_blocks, spread_boxes
+from chc_gating.imaging.cell_table import COMPARTMENTS, table_schema
 from chc_gating.imaging.labels import Labels, write_labels
 from chc_gating.imaging.measure import measure_cells
 from chc_gating.imaging.rings import grow_cells
@@ -178,7 +179,8 @@ def measure_labels(
 ) -> list[dict[str, float]]:
     """Return the rows that labels (1 + seed index) on a slide of .5 um pixels give."""
     path = write_tiff(folder / "slide.tif", stack)
-    write_labels(folder / "labels.tif", labels.shape, iter([labels]))
+    blocks = (labels[block.slices] for block in grid_blocks(labels.shape))
+    write_labels(folder / "labels.tif", labels.shape, blocks)
     names = tuple(f"channel {i + 1}" for i in range(len(stack)))
     with open_slide(path) as slide, Labels(folder / "labels.tif") as image:
         measure_cells(slide, image, channels=names, output=folder / "m.parquet", ring_um=ring_um)
@@ -273,6 +275,14 @@ def test_labels_of_another_slide_are_refused(tmp_path: Path) -> None:
         measure_cells(slide, labels, channels=("channel 1",), output=tmp_path / "m.parquet")
 
 
+def test_the_document_names_every_column(repository: Path) -> None:
+    text = (repository / "docs" / "measurements.md").read_text("utf-8")
+    for column in table_schema(["X"]).names:
+        part, _, rest = column.partition("_")
+        name = f"PART_{rest}" if part in COMPARTMENTS and ":" in rest else column
+        assert f"`{name.replace(':X', ':NAME')}`" in text
+
+
 def test_background_follows_a_slope_and_ignores_cells(tmp_path: Path) -> None:
     shape = (512, 1024)
     centres = [(60.0 + 90 * i, 70.0 + 120 * j) for i in range(5) for j in range(8)]
@@ -294,3 +304,27 @@ def test_where_cells_cover_all_the_darkest_pixels_are_the_background(tmp_path: P
     image = np.arange(400, dtype=np.uint16).reshape(1, 20, 20)
     (row,) = measure_labels(tmp_path, labels, image)
     assert row["background:channel 1"] == 3  # of 400 pixels 1 % do not exceed it
+
+
+def test_a_camera_of_twelve_bits_saturates_at_its_own_maximum(tmp_path: Path) -> None:
+    labels = np.zeros((60, 60), np.int64)
+    put_cell(labels, 10, 10, 6)
+    image = np.random.default_rng(0).integers(90, 110, (1, 60, 60)).astype(np.uint16)
+    image[0, 10:14, 10:16] = 4095
+    (row,) = measure_labels(tmp_path, labels, image)
+    assert row["nucleus_saturated_px:channel 1"] == 24
+
+
+def test_a_brighter_pixel_anywhere_means_that_the_camera_had_more_bits(tmp_path: Path) -> None:
+    shape = (2048, 2048)
+    labels = np.zeros(shape, np.int64)
+    put_cell(labels, 10, 10, 6)
+    image = np.full((1, *shape), 100, np.uint16)
+    image[0, 10:14, 10:16] = 4095
+    boxes = np.zeros(shape, np.bool_)
+    for box in spread_boxes(shape, count=36, side=256):
+        boxes[box.slices] = True
+    y, x = (int(i[-1]) for i in np.nonzero(~boxes))
+    image[0, y, x] = 5000  # where the sample does not look
+    (row,) = measure_labels(tmp_path, labels, image)
+    assert row["nucleus_saturated_px:channel 1"] == 0
