@@ -201,7 +201,9 @@ def run(command: list[str]) -> Run:
     one = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     with tempfile.TemporaryFile("w+") as out:
         start = time.perf_counter()
-        child = subprocess.Popen(command, stdout=out, env=os.environ | one)
+        environment = os.environ | one
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)  # pip compiles the peers' sources
+        child = subprocess.Popen(command, stdout=out, env=environment)
         _, status, usage = os.wait4(child.pid, 0)
         seconds = time.perf_counter() - start
         if status:
