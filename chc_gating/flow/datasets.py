@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
-from numpy.typing import NDArray
-
 from chc_gating.errors import RawFileError
+from chc_gating.flow.file_bytes import FileBytes
 from chc_gating.flow.header import HEADER_BYTES, MAGIC, parse_header
 from chc_gating.flow.numerals import parse_integer
 from chc_gating.flow.repairs import RepairLog
@@ -17,9 +15,7 @@ _MOST = 100
 """Data sets that are followed; real files hold two."""
 
 
-def note_further_sets(
-    raw: NDArray[np.uint8], keywords: Mapping[str, str], repairs: RepairLog
-) -> None:
+def note_further_sets(raw: FileBytes, keywords: Mapping[str, str], repairs: RepairLog) -> None:
     """Follow $NEXTDATA from the first data set and note every further one by its first byte."""
     begin = 0
     for _ in range(_MOST):
@@ -33,13 +29,13 @@ def note_further_sets(
         repairs.note(
             f"a further data set begins at byte {begin}; it is not read, only the first is"
         )
-        keywords = _keywords_at(raw[begin:])
+        keywords = _keywords_at(raw, begin)
 
 
-def _keywords_at(raw: NDArray[np.uint8]) -> Mapping[str, str]:
+def _keywords_at(raw: FileBytes, begin: int) -> Mapping[str, str]:
     try:
-        header = parse_header(raw[:HEADER_BYTES].tobytes())
-        segment = raw[header.text_begin : header.text_end + 1].tobytes()
+        header = parse_header(raw[begin : begin + HEADER_BYTES].tobytes())
+        segment = raw[begin + header.text_begin : begin + header.text_end + 1].tobytes()
         return parse_text(segment, RepairLog())
     except RawFileError:
         return {}

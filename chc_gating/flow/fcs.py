@@ -1,9 +1,7 @@
-"""The FCS reader: memory-mapped, so that a file is never held whole."""
+"""The FCS reader: batch by batch, so that a file is never held whole."""
 
 from __future__ import annotations
 
-import mmap
-import os
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -16,10 +14,11 @@ from numpy.typing import NDArray
 from chc_gating.errors import RawFileError
 from chc_gating.flow.datasets import note_further_sets
 from chc_gating.flow.decode import EventDecoder, find_factors
+from chc_gating.flow.file_bytes import FileBytes, Rooms
 from chc_gating.flow.header import HEADER_BYTES, Header, parse_header
 from chc_gating.flow.layout import Layout, parse_layout
 from chc_gating.flow.numerals import parse_integer
-from chc_gating.flow.plausibility import score_events
+from chc_gating.flow.plausibility import SCORED_EVENTS, score_events
 from chc_gating.flow.repairs import RepairLog
 from chc_gating.flow.saturation import find_saturation
 from chc_gating.flow.scaling import describe_scaling
@@ -31,12 +30,9 @@ from chc_gating.model.events import EventStream, FloatArray, StoredBatch
 DEFAULT_BATCH = 262_144
 """Events of a batch where the caller names no size: 12 MB of 12 floats."""
 
-_RELEASE_BYTES = 1 << 23
-"""Pages that were read are given back after so many bytes, so that memory stays constant."""
-
 
 class FcsFile:
-    """An FCS file: n events x m channels, read from a memory map.
+    """An FCS file: n events x m channels.
 
     Attributes
     ----------
@@ -52,8 +48,7 @@ class FcsFile:
     data_begin : first byte of the events.
     """
 
-    def __init__(self, path: Path, source: mmap.mmap, opened: FileState) -> None:
-        raw = np.frombuffer(source, dtype=np.uint8)
+    def __init__(self, path: Path, raw: FileBytes) -> None:
         log = RepairLog()
         header = parse_header(raw[:HEADER_BYTES].tobytes())
         keywords = _read_text(raw, header, log)
@@ -70,10 +65,8 @@ class FcsFile:
         self.repairs = log.lines
         self.scaling = describe_scaling(self.layout)
         self.data_begin = segment.begin
-        self._source = source
-        self._opened = opened
-        end = segment.begin + segment.event_count * self.layout.event_bytes
-        self._events = raw[segment.begin : end]
+        self._raw = raw
+        self._opened = FileState.of(raw.status)
 
     def read(self, values: Literal["stored", "linear"] = "linear") -> FloatArray:
         """Return all events as (n, m) float64.
@@ -87,7 +80,9 @@ class FcsFile:
         if values not in ("stored", "linear"):
             raise ValueError(f"values must be 'stored' or 'linear', not {values!r}")
         require_unchanged(self.path, self._opened)
-        out = self._decoder.decode_stored(self._events, dtype=np.dtype(np.float64))
+        out = self._decoder.decode_stored(
+            self._read(0, self.event_count), dtype=np.dtype(np.float64)
+        )
         require_unchanged(self.path, self._opened)
         if values == "linear":
             self._decoder.undo_logs(out)
@@ -105,9 +100,9 @@ class FcsFile:
     def event_stream(self) -> EventStream:
         """Return the events as batches of stored values with factors to linear ones.
 
-        Floats in the machine's byte order are views of the map; others are decoded batch by batch:
-        to float32 where that holds every value exactly, else float64. Logarithmic channels are
-        linear already, with a factor of 1.
+        Floats in the machine's byte order are batches as they were read; others are decoded: to
+        float32 where that holds every value exactly, else float64. Logarithmic channels are linear
+        already, with a factor of 1. A batch that nobody holds any more is room for the next.
         """
         known = self.layout.timestep_s is not None
         return EventStream(
@@ -136,37 +131,36 @@ class FcsFile:
     def _stored_batches(self, size: int) -> Iterator[StoredBatch]:
         if size < 1:
             raise ValueError(f"a batch has at least one event, not {size}")
-        step = size * self.layout.event_bytes
-        released = 0
-        for begin in range(0, len(self._events), step):
+        rooms = Rooms()
+        for first in range(0, self.event_count, size):
             require_unchanged(self.path, self._opened)
-            raw = self._events[begin : begin + step]
+            raw = self._read(first, min(size, self.event_count - first), rooms)
+            raw.flags.writeable = False
             if self._decoder.is_plain:
-                yield self._decoder.view_events(raw)
+                batch = self._decoder.view_events(raw)
             else:
                 batch = self._decoder.decode_stored(raw, dtype=self._decoder.dtype)
                 self._decoder.undo_logs(batch)
-                yield batch
-            if begin + step - released >= _RELEASE_BYTES:
-                self._release(self.data_begin + begin + step)
-                released = begin + step
+            del raw
+            yield batch
+            del batch
         require_unchanged(self.path, self._opened)
 
-    def _release(self, end: int) -> None:
-        """Give the pages before ``end`` back; a view that is still held reads them anew."""
-        if hasattr(mmap, "MADV_DONTNEED"):
-            end = min(end, len(self._source))
-            self._source.madvise(mmap.MADV_DONTNEED, 0, end - end % mmap.PAGESIZE)
+    def _read(self, first: int, count: int, rooms: Rooms | None = None) -> NDArray[np.uint8]:
+        """Return the bytes of so many events."""
+        width = self.layout.event_bytes
+        out = (rooms or Rooms()).take(count * width)
+        self._raw.read_into(out, self.data_begin + first * width)
+        return out
 
     def _sample_maxima(self) -> FloatArray:
         """Return (m,) largest stored values in 16 evenly spaced blocks of 4,096 events."""
         blocks, block = 16, 4096
         starts = sorted({self.event_count * i // blocks for i in range(blocks)})
         maxima = np.full(len(self.channels), -np.inf)
-        width = self.layout.event_bytes
         require_unchanged(self.path, self._opened)
         for start in starts:
-            raw = self._events[start * width : (start + block) * width]
+            raw = self._read(start, min(block, self.event_count - start))
             if len(raw):
                 stored = self._decoder.decode_stored(raw, dtype=np.dtype(np.float64))
                 maxima = np.fmax(maxima, np.fmax.reduce(stored, axis=0))
@@ -193,32 +187,29 @@ def open_fcs(path: str | Path) -> FcsFile:
     """
     path = Path(path)
     try:
-        source, opened = _map_file(path)
-        fcs = FcsFile(path, source, opened)
+        raw = _open_file(path)
+        fcs = FcsFile(path, raw)
     except RawFileError as error:
         raise RawFileError(f"{path}: {error}") from None
-    require_unchanged(path, opened)
+    require_unchanged(path, FileState.of(raw.status))
     return fcs
 
 
-def _map_file(path: Path) -> tuple[mmap.mmap, FileState]:
+def _open_file(path: Path) -> FileBytes:
     if not path.exists():
         raise RawFileError("no such file; check the column file of the acquisitions sheet")
     if not path.is_file():
         raise RawFileError("is a folder or a device, not a file")
     try:
-        file = path.open("rb")
+        raw = FileBytes(path)
     except PermissionError:
         raise RawFileError("may not be read; give yourself permission to read it") from None
-    with file:
-        status = os.fstat(file.fileno())
-        if status.st_size == 0:
-            raise RawFileError("is empty; copy it again")
-        source = mmap.mmap(file.fileno(), status.st_size, access=mmap.ACCESS_READ)
-        return source, FileState.of(status)
+    if len(raw) == 0:
+        raise RawFileError("is empty; copy it again")
+    return raw
 
 
-def _read_text(raw: NDArray[np.uint8], header: Header, log: RepairLog) -> dict[str, str]:
+def _read_text(raw: FileBytes, header: Header, log: RepairLog) -> dict[str, str]:
     if header.text_end >= len(raw):
         raise RawFileError(
             f"is cut short: its TEXT ends at byte {header.text_end}, the file has {len(raw)} "
@@ -231,7 +222,7 @@ def _read_text(raw: NDArray[np.uint8], header: Header, log: RepairLog) -> dict[s
 
 
 def _read_supplement(
-    raw: NDArray[np.uint8], header: Header, keywords: Mapping[str, str], log: RepairLog
+    raw: FileBytes, header: Header, keywords: Mapping[str, str], log: RepairLog
 ) -> dict[str, str]:
     begin, end = (parse_integer(keywords.get(key)) for key in ("$BEGINSTEXT", "$ENDSTEXT"))
     if not begin or not end or begin == header.text_begin or end < begin:
@@ -244,7 +235,7 @@ def _read_supplement(
 
 
 def _locate(
-    raw: NDArray[np.uint8],
+    raw: FileBytes,
     header: Header,
     keywords: Mapping[str, str],
     layout: Layout,
@@ -255,7 +246,9 @@ def _locate(
         raw,
         event_bytes=layout.event_bytes,
         whole_words=layout.odd_bits,
-        plausibility=lambda begin: score_events(raw[begin:], layout, decoder),
+        plausibility=lambda begin: score_events(
+            raw[begin : begin + SCORED_EVENTS * layout.event_bytes], layout, decoder
+        ),
         repairs=log,
     )
     return locator.locate(header, keywords)

@@ -9,7 +9,7 @@ from chc_gating.flow.decode import EventDecoder
 from chc_gating.flow.layout import Layout
 from chc_gating.model.events import FloatArray
 
-_EVENTS = 1000
+SCORED_EVENTS = 1000
 
 
 def score_events(raw: NDArray[np.uint8], layout: Layout, decoder: EventDecoder) -> float:
@@ -18,7 +18,7 @@ def score_events(raw: NDArray[np.uint8], layout: Layout, decoder: EventDecoder) 
     The mean of two shares: values that are finite, at most $PnR and not absurdly small in size,
     and steps of Time that do not go back (left out where there is no Time).
     """
-    count = min(len(raw) // layout.event_bytes, _EVENTS)
+    count = min(len(raw) // layout.event_bytes, SCORED_EVENTS)
     if count == 0:
         return 0.0
     block = raw[: count * layout.event_bytes]

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 from chc_gating.errors import RawFileError
+from chc_gating.flow.file_bytes import FileBytes
 from chc_gating.flow.header import HEADER_BYTES, Header
 from chc_gating.flow.numerals import parse_integer
 from chc_gating.flow.repairs import RepairLog
@@ -43,7 +41,7 @@ class DataLocator:
 
     Parameters
     ----------
-    raw : (bytes,) uint8, the data set from its first byte to the end of the file.
+    raw : the bytes of the file.
     event_bytes : width of an event.
     whole_words : the values have odd widths; only exact lengths show that they lie in words.
     plausibility : from a first byte to the share of events there that look real, 0 to 1.
@@ -51,7 +49,7 @@ class DataLocator:
 
     def __init__(
         self,
-        raw: NDArray[np.uint8],
+        raw: FileBytes,
         *,
         event_bytes: int,
         whole_words: bool,
@@ -187,9 +185,11 @@ class DataLocator:
     def _with_surplus(self, claim: _Claim, total: int, held: int, rest: int) -> int:
         assert claim.end is not None
         end = min(claim.end + 1, len(self._raw))
-        tail = self._raw[claim.begin + total * self._event_bytes : end]
-        if total > 0 and (rest > 1 or not tail.any()):
-            self._repairs.note(f"{len(tail)} bytes of DATA after the $TOT events left unread")
+        last = claim.begin + total * self._event_bytes
+        if total > 0 and (rest > 1 or self._raw.is_blank(last, end)):
+            self._repairs.note(
+                f"{max(0, end - last)} bytes of DATA after the $TOT events left unread"
+            )
             return total
         if rest > 1:
             raise RawFileError(

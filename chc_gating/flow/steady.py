@@ -27,9 +27,8 @@ class FileState:
 def require_unchanged(path: Path, opened: FileState) -> None:
     """Raise RawFileError where the file at ``path`` is no longer as it was when it was opened.
 
-    Called before every batch, for two reasons: a file that grows is still being copied, so its
-    events are not all there; and to touch a page that a shrunken file no longer has ends the
-    process without a word.
+    Called before every batch: a file that grows is still being copied, so its events are not all
+    there, and one that shrinks or is rewritten holds other events than those that were counted.
     """
     try:
         now = FileState.of(path.stat())

@@ -15,6 +15,7 @@ from chc_gating.batch.flowjo_scales import FlowJoMatrix
 from chc_gating.batch.flowjo_workspace import FlowJoSample
 from chc_gating.errors import ChcError
 from chc_gating.gating.flowjo_shapes import FlowJoParameters, ImportProblemError, import_shape
+from chc_gating.gating.imported_sample import ImportedSample
 from chc_gating.model.gates import (
     MAX_POPULATIONS,
     ROOT,
@@ -37,15 +38,6 @@ class FileFacts:
     has_spillover: bool
     time_channel: str | None = None
     time_factor: float = 1.0
-
-
-@dataclass(frozen=True)
-class ImportedSample:
-    """A sample's gates, its spillover (None: the workspace has none), and what is to be known."""
-
-    gates: Gates
-    spillover: Spillover | None
-    notes: tuple[str, ...]
 
 
 def import_sample(gates: Gates, sample: FlowJoSample, file: FileFacts) -> ImportedSample:

@@ -22,7 +22,7 @@ class EventStream:
     factors : (m,) float64; a stored value times its factor is the linear value ($PnG, $TIMESTEP).
     saturation : (m,) float64, in linear units; a value at or above it is saturated, inf: unknown.
     batches : called with a size k, yields C-contiguous native (<=k, m) float32 or float64 arrays
-        of stored values; may be views of a memory map; must not be written to.
+        of stored values; must not be written to.
     event_ids : None where an event's id is its index; else (n,) int64 (cells of a slide).
     time_channel : index of the channel that holds time in seconds, or None.
     event_flags : (n,) uint32 flags that the front end knows (a slide's cells), or None.

@@ -66,7 +66,8 @@ class FileCheck:
         path = self._batch.directory / panel.spillover
         if panel.spillover in SPILLOVER_WORDS or not path.is_file():
             return None
-        from chc_gating.compensation import invert_spillover, read_spillover_csv
+        from chc_gating.compensation import invert_spillover
+        from chc_gating.compensation.table import read_spillover_csv
 
         shown = self._batch.panel_path(name).as_posix()
         try:

@@ -1,19 +1,21 @@
-"""Which sample of a FlowJo workspace a file gets its gates from."""
+"""Which sample of a FlowJo workspace a file gets its gates from.
+
+What reads workspaces is imported where one is asked for.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from chc_gating.batch.flowjo_workspace import FlowJoSample, read_workspace
 from chc_gating.compensation.keyword import KEYWORDS
 from chc_gating.flow.fcs import FcsFile
-from chc_gating.gating.import_flowjo import (
-    FileFacts,
-    ImportedSample,
-    import_sample,
-    rename_population,
-)
+from chc_gating.gating.imported_sample import ImportedSample
 from chc_gating.model.gates import Gates
+
+if TYPE_CHECKING:
+    from chc_gating.batch.flowjo_workspace import FlowJoSample
+    from chc_gating.gating.import_flowjo import FileFacts
 
 
 def choose_sample(gates: Gates, fcs: FcsFile) -> ImportedSample:
@@ -24,6 +26,8 @@ def choose_sample(gates: Gates, fcs: FcsFile) -> ImportedSample:
     """
     if not gates.awaits_sample:
         return ImportedSample(gates=gates, spillover=None, notes=())
+    from chc_gating.gating.import_flowjo import import_sample
+
     return import_sample(gates, _find(gates, fcs), _read_facts(fcs))
 
 
@@ -31,10 +35,14 @@ def rename_in_sample(population: str | None, gates: Gates, fcs: FcsFile) -> str 
     """Return the name under which a population that is named elsewhere was imported."""
     if population is None or not gates.awaits_sample:
         return population
+    from chc_gating.gating.import_flowjo import rename_population
+
     return rename_population(population, gates, _find(gates, fcs))
 
 
 def _find(gates: Gates, fcs: FcsFile) -> FlowJoSample:
+    from chc_gating.batch.flowjo_workspace import read_workspace
+
     workspace = read_workspace(Path(gates.source or ""))
     return workspace.find_sample(
         fcs.path.name, group=gates.group, original_name=fcs.keywords.get("$FIL")
@@ -42,6 +50,8 @@ def _find(gates: Gates, fcs: FcsFile) -> FlowJoSample:
 
 
 def _read_facts(fcs: FcsFile) -> FileFacts:
+    from chc_gating.gating.import_flowjo import FileFacts
+
     time = fcs.layout.time_index
     return FileFacts(
         channels=fcs.channels,

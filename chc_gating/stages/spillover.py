@@ -11,7 +11,6 @@ from chc_gating.batch.panels import load_panel
 from chc_gating.compensation import (
     condition_number,
     invert_spillover,
-    read_spillover_csv,
     spillover_from_keyword,
 )
 from chc_gating.errors import ChcError, ConfigError, Fault, RawFileError
@@ -30,6 +29,8 @@ def spillover(table: Path, *, panel: Path, output: Path) -> None:
     Raises ChcError where the table cannot be read, is singular, or names a channel that the
     panel does not have.
     """
+    from chc_gating.compensation.table import read_spillover_csv
+
     the_panel = load_panel(panel)
     found = read_spillover_csv(table)
     invert_spillover(found)

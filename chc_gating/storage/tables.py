@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from chc_gating.storage.atomic import replacing
 
+_ROWS_PER_GROUP = 32_768
+"""A group of rows is encoded in memory as a whole."""
+
 if TYPE_CHECKING:
     import pyarrow
     from numpy.typing import NDArray
@@ -52,11 +55,23 @@ def _text_buffers(column: Sequence[str]) -> list[pyarrow.Buffer]:
 
 
 def write_table(path: Path, table: pyarrow.Table) -> None:
-    """Write a Parquet table, whole."""
-    import pyarrow.parquet
+    """Write a Parquet table, whole.
 
+    Measurements hardly repeat, so a dictionary of their values only costs: of 64,000 candidates a
+    third of the file, and three times the time and the memory to write it.
+    """
+    import pyarrow.parquet
+    from pyarrow import types
+
+    repeats = [field.name for field in table.schema if not types.is_floating(field.type)]
     with replacing(path) as temporary:
-        pyarrow.parquet.write_table(table, temporary, compression="zstd")
+        pyarrow.parquet.write_table(
+            table,
+            temporary,
+            compression="zstd",
+            use_dictionary=repeats,
+            row_group_size=_ROWS_PER_GROUP,
+        )
 
 
 def read_table(path: Path) -> pyarrow.Table:

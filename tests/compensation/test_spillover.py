@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from chc_gating.compensation import (
     condition_number,
     invert_spillover,
-    read_spillover_csv,
     spillover_from_keyword,
 )
+from chc_gating.compensation.table import read_spillover_csv
 from chc_gating.errors import ChcError, ConfigError, RawFileError
 from chc_gating.model.spillover import Spillover
 

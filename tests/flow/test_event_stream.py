@@ -30,7 +30,7 @@ def linear_of_stream(fcs: FcsFile, size: int) -> np.ndarray:
     return np.concatenate([batch * stream.factors for batch in stream.batches(size)])
 
 
-def test_native_floats_are_views_of_the_map(tmp_path: Path) -> None:
+def test_native_floats_are_the_bytes_as_they_were_read(tmp_path: Path) -> None:
     stream = open_fcs(write_fcs(tmp_path / "a.fcs")).event_stream()
     batch = next(stream.batches(2))
 
@@ -110,8 +110,8 @@ def test_a_view_outlives_its_reader(tmp_path: Path) -> None:
     assert np.array_equal(batch, EVENTS)
 
 
-def test_released_pages_are_read_anew(tmp_path: Path) -> None:
-    count = 3_000_000  # 36 MB: the first 32 are given back while the views are still held
+def test_a_batch_that_is_held_keeps_its_values(tmp_path: Path) -> None:
+    count = 3_000_000
     events = np.zeros((count, 3), dtype="<f4")
     events[:, 0] = np.arange(count)
     keywords = {"$TOT": str(count)}
@@ -120,6 +120,20 @@ def test_released_pages_are_read_anew(tmp_path: Path) -> None:
     held = list(open_fcs(file).event_stream().batches(1_000_000))
 
     assert np.array_equal(np.concatenate(held)[:, 0], events[:, 0])
+
+
+def test_a_part_of_a_batch_that_is_held_keeps_its_values(tmp_path: Path) -> None:
+    batches = open_fcs(write_fcs(tmp_path / "a.fcs")).event_stream().batches(1)
+    firsts = [batch[0, :2] for batch in batches]
+
+    assert np.array_equal(firsts, EVENTS[:, :2])
+
+
+def test_room_that_nobody_holds_is_used_again(tmp_path: Path) -> None:
+    batches = open_fcs(write_fcs(tmp_path / "a.fcs")).event_stream().batches(1)
+    places = {next(batches).__array_interface__["data"][0] for _ in EVENTS}
+
+    assert len(places) == 1
 
 
 def test_saturation_is_the_top_of_the_converter_in_linear_units(tmp_path: Path) -> None:

@@ -197,7 +197,7 @@ def test_the_unit_of_a_real_volume(
     assert volume_ul / facts.duration_s * 60 == pytest.approx(rate_ul_per_min, abs=0.6)
 
 
-def test_a_mapped_file_opens_without_heavy_imports() -> None:
+def test_a_file_opens_without_heavy_imports() -> None:
     import subprocess
     import sys
 

@@ -100,7 +100,6 @@ def test_integers_are_guarded_like_floats(tmp_path: Path) -> None:
 
 
 def test_a_file_cut_by_many_pages_ends_no_process(tmp_path: Path) -> None:
-    # Without the check the second batch touches pages that are gone, which is a SIGBUS.
     events = np.zeros((500_000, 3), dtype="<f4")
     file = write_fcs(tmp_path / "a.fcs", events.tobytes(), keywords={"$TOT": "500000"})
     batches = open_fcs(file).event_stream().batches(1000)
@@ -109,6 +108,22 @@ def test_a_file_cut_by_many_pages_ends_no_process(tmp_path: Path) -> None:
 
     with pytest.raises(RawFileError, match="to 100 bytes"):
         sum(float(batch.sum()) for batch in batches)
+
+
+def test_a_file_cut_between_check_and_read_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chc_gating.flow.fcs.require_unchanged", lambda *_: None)
+    file = write_fcs(tmp_path / "a.fcs")
+    fcs = open_fcs(file)
+    batches = fcs.event_stream().batches(2)
+    next(batches)
+    os.truncate(file, fcs.data_begin + 30)
+
+    with pytest.raises(RawFileError, match=f"ends at byte {fcs.data_begin + 30} while it is read"):
+        next(batches)
+    with pytest.raises(RawFileError, match="while it is read"):
+        fcs.read()
 
 
 def test_a_file_that_stays_is_read_again_and_again(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ KINDS = [
     pytest.param({"$DATATYPE": "I", **describe_channels(bits=16, limit="1024")}, 6, id="uint16"),
 ]
 ALLOWED_KB = 48 * 1024
-"""Pages of the map are given back after 8 MB; the rest is the allocator's."""
+"""What the allocator may keep; every batch is read into the same room."""
 
 
 def write_sparse(path: Path, keywords: dict[str, str | None], *, count: int, width: int) -> Path:

@@ -18,7 +18,7 @@ from tests.flow.fcs_files import describe_channels, fcs_bytes, float_bytes
 from tests.stages.test_gate_flow import GATES, NAMES, PANEL
 
 ALLOWED_KB = 16 * 1024
-"""Pages of the map are given back after 8 MB; the rest is the allocator's."""
+"""What the allocator may keep; every batch is read into the same room."""
 
 
 def write_tube(folder: Path, *, copies: int) -> Path:
