@@ -55,7 +55,7 @@ def _find_axes(
 ) -> dict[str, Mixture]:
     sigmas = {factor.name: factor.sigma for e in exposures for factor in e.uncertain}
     # Independent log-normal factors of the whole sum are one log-normal factor: one axis.
-    whole = {name for name in sigmas if all(name in _list_uncertain(e) for e in exposures)}
+    whole = [name for name in sigmas if all(name in _list_uncertain(e) for e in exposures)]
     common = [sigmas.pop(name) for name in whole]
     counting_cv = _add_counting_errors(exposures)
     sigma = math.hypot(*common, find_log_sigma(counting_cv))
