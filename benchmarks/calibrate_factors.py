@@ -26,13 +26,10 @@ def calibrate_end_to_end(studies: int, rng: Generator) -> list[Row]:
     """A recovery end to end: whole blood, of which the recovery says what was counted."""
     rows = []
     for rate, spiked in END_TO_END:
-        shares = []
+        shares, limits = [], keep_limits(lambda r, n=spiked: _whole_blood(r, n))
         for mean in MEANS:
             found = np.maximum(rng.binomial(spiked, rate, studies), 1)
-            counts = rng.poisson(mean, studies)
-            shares.append(
-                _share(counts, found, mean / rate, make=lambda r, n=spiked: _whole_blood(r, n))
-            )
+            shares.append(_share(rng.poisson(mean, studies), found, mean / rate, limits))
         name = f"end to end: R {rate:g}, {spiked:,} cells spiked"
         rows.append(Row(name, tuple(shares), at_least=CLAIM))
     return rows
@@ -71,48 +68,43 @@ def _cover_factor(
     # The true rate is such that the stated volume, times its error, holds the expected count.
     counts = rng.poisson(mean * true)
 
-    def make(_: int) -> tuple[Exposure, None]:
-        exposure = Exposure(
-            volume_ml=1.0, source="beads", uncertain=tuple(factors), counting_cv=counting_cv
-        )
-        return exposure, None
-
-    return _share(counts, np.ones(studies, dtype=int), mean, make=make)
+    exposure = Exposure(
+        volume_ml=1.0, source="beads", uncertain=tuple(factors), counting_cv=counting_cv
+    )
+    limits = keep_limits(lambda _: (exposure, None))
+    return _share(counts, np.ones(studies, dtype=int), mean, limits)
 
 
 def calibrate_two_factors(studies: int, rng: Generator) -> list[Row]:
     """A bead lot and a handling recovery together."""
     lot = UncertainFactor(name="bead lot", sigma=find_log_sigma(0.1))
     exposure = Exposure(volume_ml=1.0, source="beads", uncertain=(lot,))
+    limits = keep_limits(lambda r: (exposure, Recovery(recovered=r, spiked=10, scope="handling")))
     shares = []
     for mean in MEANS:
         found = np.maximum(rng.binomial(10, 0.75, studies), 1)
         counts = rng.poisson(mean * np.exp(lot.sigma * rng.standard_normal(studies)))
-        shares.append(
-            _share(
-                counts,
-                found,
-                mean / 0.75,
-                make=lambda r: (exposure, Recovery(recovered=r, spiked=10, scope="handling")),
-            )
-        )
+        shares.append(_share(counts, found, mean / 0.75, limits))
     name = "bead lot, CV 0.1, and R 0.75 of 10 cells"
     return [Row(name, tuple(shares), at_least=CLAIM)]
 
 
-def _share(
-    counts: np.ndarray,
-    found: np.ndarray,
-    rate: float,
-    *,
-    make: Callable[[int], tuple[Exposure, Recovery | None]],
-) -> float:
+Limits = Callable[[int, int], tuple[float, float]]
+
+
+def keep_limits(make: Callable[[int], tuple[Exposure, Recovery | None]]) -> Limits:
+    """Return the limits of a count and the spiked cells found; each pair is computed once."""
+
     @cache
     def limits(count: int, recovered: int) -> tuple[float, float]:
         exposure, recovery = make(recovered)
         interval = find_rate_interval(count, mix_exposures([exposure], recovery, shape=count + 1))
         return interval.low, interval.high
 
+    return limits
+
+
+def _share(counts: np.ndarray, found: np.ndarray, rate: float, limits: Limits) -> float:
     pairs = zip(counts.tolist(), found.tolist(), strict=True)
     return float(np.mean([low <= rate <= high for low, high in (limits(*one) for one in pairs)]))
 

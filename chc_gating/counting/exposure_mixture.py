@@ -12,7 +12,7 @@ from chc_gating.counting.mixing import MOST_NODES, Mixture, mix_beta, mix_lognor
 from chc_gating.model.exposure import Exposure, Recovery
 
 _RECOVERY = "recovery"
-_COUNTING = "beads counted"
+_WHOLE = "all of the sum"
 _MOST_PRODUCT_NODES = 400_000
 """Nodes of a grid over several factors: 3 MB. Counts below about 1,000 need far fewer."""
 
@@ -46,7 +46,7 @@ def mix_exposures(
         for name in _factor_names(exposure):
             part = part * values.get(name, 1.0)
         total += part
-    total = total * values.get(_COUNTING, 1.0)
+    total = total * values.get(_WHOLE, 1.0)
     return Mixture(total.ravel(), weights.ravel())
 
 
@@ -54,9 +54,13 @@ def _find_axes(
     exposures: Sequence[Exposure], recovery: Recovery | None, *, shape: float
 ) -> dict[str, Mixture]:
     sigmas = {factor.name: factor.sigma for e in exposures for factor in e.uncertain}
+    # Independent log-normal factors of the whole sum are one log-normal factor: one axis.
+    whole = [name for name in sigmas if all(name in _list_uncertain(e) for e in exposures)]
+    common = [sigmas.pop(name) for name in whole]
     counting_cv = _add_counting_errors(exposures)
-    if counting_cv > 0:
-        sigmas[_COUNTING] = find_log_sigma(counting_cv)
+    sigma = math.hypot(*common, find_log_sigma(counting_cv))
+    if sigma > 0:
+        sigmas[_WHOLE] = sigma
     uncertain = recovery is not None and any(e.recovery_applies for e in exposures)
     most = _limit_nodes(len(sigmas) + uncertain)
     axes: dict[str, Mixture] = {}
@@ -88,4 +92,8 @@ def _limit_nodes(axes: int) -> int:
 
 def _factor_names(exposure: Exposure) -> list[str]:
     applied = [_RECOVERY] if exposure.recovery_applies else []
-    return applied + [factor.name for factor in exposure.uncertain]
+    return applied + _list_uncertain(exposure)
+
+
+def _list_uncertain(exposure: Exposure) -> list[str]:
+    return [factor.name for factor in exposure.uncertain]

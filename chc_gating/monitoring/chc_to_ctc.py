@@ -85,9 +85,10 @@ def _resample(
             f"{len(own)} of the {min_patients} patients that limits of the total need: "
             "the draws' own intervals only"
         )
-    counts = np.array([[one.chc, one.ctc] for one in own])
-    chosen = np.random.default_rng(seed).integers(len(own), size=(RESAMPLES, len(own)))
-    sums = counts[chosen].sum(axis=1)
+    # Patients with the same counts are one kind: how often a kind is drawn is multinomial.
+    kinds, times = np.unique([[o.chc, o.ctc] for o in own], axis=0, return_counts=True)
+    drawn = np.random.default_rng(seed).multinomial(len(own), times / len(own), size=RESAMPLES)
+    sums = drawn @ kinds
     known = sums[sums.sum(axis=1) > 0]
     note = f"limits from {RESAMPLES:,} resamples of patients (percentiles), seed {seed}"
     if not known.size:

@@ -10,27 +10,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache, cached_property
 
 import numpy as np
-import numpy.typing as npt
 from scipy.optimize import brentq
-from scipy.special import gammaln, stdtrit
+from scipy.special import stdtrit
 
 from chc_gating.counting.intervals import CONFIDENCE
 from chc_gating.model.events import FloatArray
+from chc_gating.monitoring.cohort_likelihood import (
+    IntArray,
+    Stratum,
+    add_log_likelihoods,
+    find_best_alpha,
+    solve_rates,
+)
 
-IntArray = npt.NDArray[np.int64]
-
-MOST_ALPHA = 50.0
-"""Largest over-dispersion that is searched: a patient's SD seven times the mean."""
-_GRID = np.concatenate([[0.0], np.geomspace(1e-3, MOST_ALPHA, 60)])
-_REFINEMENTS, _REFINED = 4, 31
-_NEWTON_STEPS = 60
-_LEAST_ALPHA = 1e-6
-"""Below it the Gamma functions cancel to fewer digits than alpha matters in: Poisson."""
-_NO_GAIN = 1e-7
-"""Log-likelihood below which a dispersion is the grid's accuracy, and is none."""
 _FARTHEST = 40.0
+_CLOSE = 1e-7
+"""Logarithm of a limit to which it is found: 1e-7 of it."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +46,11 @@ class Counts:
     def groups(self) -> int:
         """The number of strata."""
         return int(self.strata.max()) + 1
+
+    @cached_property
+    def parts(self) -> tuple[Stratum, ...]:
+        """The strata apart, in order."""
+        return tuple(Stratum.of(*self.select(g)) for g in range(self.groups))
 
     def select(self, stratum: int) -> tuple[IntArray, FloatArray]:
         """Return counts and exposures of one stratum."""
@@ -86,18 +89,12 @@ def fit_rates(data: Counts) -> RateFit:
     >>> round(float(fit.rates[0]), 6), round(fit.alpha, 4)
     (0.13869, 1.2089)
     """
-    grid = _GRID if data.counts.any() else _GRID[:1]
-    for _ in range(_REFINEMENTS if grid.size > 1 else 0):
-        best = int(np.argmax(_profile_alpha(data, grid)))
-        around = grid[max(best - 1, 0)], grid[min(best + 1, grid.size - 1)]
-        grid = np.linspace(*around, _REFINED)
-    values = _profile_alpha(data, grid)
-    best = int(np.argmax(values))
-    if _profile_alpha(data, _GRID[:1])[0] >= values[best] - _NO_GAIN:
-        grid, best = _GRID, 0
-    alpha = grid[best : best + 1]
-    rates = [_solve_rate(*data.select(g), alpha)[0] for g in range(data.groups)]
-    return RateFit(np.array(rates), float(alpha[0]), float(values.max()))
+    if not data.counts.any():
+        return RateFit(np.zeros(data.groups), 0.0, 0.0)
+    alpha, height = find_best_alpha(lambda alphas: _profile_alpha(data, alphas))
+    chosen = np.array([alpha])
+    rates = [solve_rates(part, chosen)[0] for part in data.parts]
+    return RateFit(np.array(rates), alpha, height)
 
 
 def find_rate_limits(data: Counts, stratum: int, *, confidence: float = CONFIDENCE) -> Limits:
@@ -226,66 +223,25 @@ def _cut_off(data: Counts, confidence: float) -> float:
     return float(stdtrit(degrees, (1 + confidence) / 2)) ** 2
 
 
+def _fix_rate(data: Counts, stratum: int, rate: float) -> float:
+    """Return the log-likelihood with one stratum's rate fixed, the rest at its best."""
+    return find_best_alpha(lambda alphas: _fixed_profile(data, stratum, rate, alphas))[1]
+
+
 def _profile_alpha(data: Counts, alphas: FloatArray) -> FloatArray:
     """Return (a,) log-likelihoods with the best rates for each alpha."""
     total = np.zeros(alphas.size)
-    for stratum in range(data.groups):
-        counts, exposures = data.select(stratum)
-        rates = _solve_rate(counts, exposures, alphas)
-        total += _log_likelihood(counts, rates[:, None] * exposures, alphas)
+    for part in data.parts:
+        total += add_log_likelihoods(part, solve_rates(part, alphas), alphas)
     return total
-
-
-def _solve_rate(counts: IntArray, exposures: FloatArray, alphas: FloatArray) -> FloatArray:
-    """Return (a,) rates that solve sum (x - b E) / (1 + alpha b E) = 0; 0 for counts all zero."""
-    if not counts.any():
-        return np.zeros(alphas.size)
-    log_rates = np.full(alphas.size, np.log(counts.sum() / exposures.sum()))
-    for _ in range(_NEWTON_STEPS):
-        means = np.exp(log_rates)[:, None] * exposures
-        spread = 1 + alphas[:, None] * means
-        score = ((counts - means) / spread).sum(axis=1)
-        slope = (means * (1 + alphas[:, None] * counts) / spread**2).sum(axis=1)
-        step = np.clip(score / slope, -1, 1)
-        log_rates = log_rates + step
-        if np.abs(step).max() < 1e-12:
-            break
-    return np.asarray(np.exp(log_rates), dtype=np.float64)
-
-
-def _log_likelihood(counts: IntArray, means: FloatArray, alphas: FloatArray) -> FloatArray:
-    """Return (a,) sums over draws; means : (a, n)."""
-    safe = np.maximum(means, 1e-300)
-    poisson = counts * np.log(safe) - means - gammaln(counts + 1)
-    dispersed = alphas > _LEAST_ALPHA
-    a = np.where(dispersed, alphas, 1.0)[:, None]
-    size = 1 / a
-    binomial = (
-        gammaln(counts + size) - gammaln(size) - gammaln(counts + 1)
-        + counts * np.log(a * safe) - (counts + size) * np.log1p(a * means)
-    )  # fmt: skip
-    chosen = np.where(dispersed[:, None], binomial, poisson)
-    return np.asarray(np.where((means == 0) & (counts == 0), 0.0, chosen).sum(axis=1))
-
-
-def _fix_rate(data: Counts, stratum: int, rate: float) -> float:
-    """Return the log-likelihood with one stratum's rate fixed, the rest at its best."""
-    grid = _GRID
-    for _ in range(_REFINEMENTS):
-        values = _fixed_profile(data, stratum, rate, grid)
-        best = int(np.argmax(values))
-        around = grid[max(best - 1, 0)], grid[min(best + 1, grid.size - 1)]
-        grid = np.linspace(*around, _REFINED)
-    return float(_fixed_profile(data, stratum, rate, grid).max())
 
 
 def _fixed_profile(data: Counts, stratum: int, rate: float, alphas: FloatArray) -> FloatArray:
     total = np.zeros(alphas.size)
-    for group in range(data.groups):
-        counts, exposures = data.select(group)
-        fixed = np.full(alphas.size, rate)
-        rates = fixed if group == stratum else _solve_rate(counts, exposures, alphas)
-        total += _log_likelihood(counts, rates[:, None] * exposures, alphas)
+    fixed = np.full(alphas.size, rate)
+    for group, part in enumerate(data.parts):
+        rates = fixed if group == stratum else solve_rates(part, alphas)
+        total += add_log_likelihoods(part, rates, alphas)
     return total
 
 
@@ -294,8 +250,10 @@ def _cross(
 ) -> Limits:
     """Return where the deviance reaches the cut-off, below and above the estimate."""
 
+    @cache
     def excess(x: float) -> float:
-        return 2 * (fit.log_likelihood - profile(x)) - cutoff
+        # The root of the deviance is nearly straight, so that a crossing is found in few steps.
+        return float(np.sqrt(max(2 * (fit.log_likelihood - profile(x)), 0.0)) - np.sqrt(cutoff))
 
     if estimate == 0:
         return Limits(0.0, _search(excess, float(np.log(start)) - _FARTHEST / 2, 1.0))
@@ -311,7 +269,7 @@ def _search(excess: Callable[[float], float], start: float, direction: float) ->
     while travelled < _FARTHEST:
         outside = inside + direction * step
         if excess(outside) > 0:
-            return float(np.exp(brentq(excess, inside, outside, xtol=1e-9)))
+            return float(np.exp(brentq(excess, inside, outside, xtol=_CLOSE, rtol=1e-12)))
         inside, travelled, step = outside, travelled + step, min(2 * step, 2.0)
     return None
 
