@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar, cast
 
-from chc_gating.batch import cross_rules, replicate_rules, row_rules
+from chc_gating.batch import cross_rules, replicate_rules, row_rules, segmentation_rules
 from chc_gating.batch.contents import Batch
 from chc_gating.batch.documents import Document, read_document
 from chc_gating.batch.gates import GatesFile, read_gates
@@ -228,6 +228,7 @@ def _read_panels(folder: str, directory: Path, found: Assembly) -> None:
         if panel is not None:
             found.panels[name] = panel
             found.faults += check_spillover_file(panel, file=shown, directory=directory)
+            found.faults += segmentation_rules.check_weights(panel, file=shown, directory=directory)
 
 
 def _read_gates(folder: str, directory: Path, found: Assembly) -> None:
@@ -259,6 +260,7 @@ def _check_rows(found: Assembly, directory: Path) -> None:
     found.faults += cross_rules.check_uses(
         acquisitions, file, directory=directory, panels=found.panels, gates=gates
     )
+    found.faults += segmentation_rules.check_labels(acquisitions, file, found.panels)
     found.faults += replicate_rules.check_replicates(acquisitions, file)
     found.faults += row_rules.check_controls(controls, found.file("controls"))
     found.warnings += cross_rules.warn_of_control_markers(

@@ -9,6 +9,8 @@ STITCHED_SLIDE, STITCHING = "slide.ome.tif", "stitching.json"
 STITCH_FILES = (STITCHED_SLIDE, STITCHING)
 LABELS, SEGMENTATION = "labels.tif", "segmentation.json"
 MEASUREMENTS, MEASUREMENT = "measurements.parquet", "measurement.json"
+EXTERNAL_LABELS = "external.tif"
+"""The label image of a tool of others; `chc segment` makes labels.tif of it."""
 SEGMENT_FILES = (LABELS, SEGMENTATION)
 MEASURE_FILES = (MEASUREMENTS, MEASUREMENT)
 CROP_FILES = ("crops.tif", "outlines.tif", "overview.tif", "crops.json")

@@ -10,7 +10,7 @@ from chc_gating.batch.validation import find_booleans, validate_document
 from chc_gating.errors import ConfigError, Fault
 from chc_gating.model.panel import SPILLOVER_WORDS, Channel, Panel
 
-_METHODS_NOT_BUILT = ("network", "labels", "external")
+_METHODS_NOT_BUILT = ("network",)
 
 
 def load_panel(path: Path) -> Panel:

@@ -211,6 +211,12 @@ class Acquisition(Row):
         unit="grey levels",
         ge=0,
     )
+    labels: str | None = _column(
+        "path",
+        "With a panel of `segmentation: {method: labels}`: the label image of the nuclei, a TIFF "
+        "of whole numbers (0 is background), of the slide's size.",
+        min_length=1,
+    )
     note: str | None = _column("text", "Anything; shown, never used.")
 
     @property

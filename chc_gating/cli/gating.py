@@ -87,6 +87,13 @@ def segment_command(
     image: ImageIndex = 0,
     pixel_size_um: PixelSize = None,
     stitching: StitchingFile = None,
+    labels_from: Annotated[
+        Path | None,
+        typer.Option(
+            help="Label image (TIFF of whole numbers, of the slide's size) of another tool, for "
+            "panels with segmentation method labels or external."
+        ),
+    ] = None,
     tile_px: TilePx = 4096,
     threads: Threads = 1,
     record_faults: RecordFaults = False,
@@ -103,6 +110,7 @@ def segment_command(
         output=output,
         image=image,
         pixel_size_um=pixel_size_um,
+        labels_from=labels_from,
         tile_px=tile_px,
         threads=threads,
         record_faults=record_faults,

@@ -17,6 +17,10 @@ SeedImage = NDArray[np.int64]
 """Per pixel the index of its nucleus's seed pixel on the slide, y * width + x; -1: background."""
 
 
+class UnfitImageError(ValueError):
+    """A method cannot be used on an image of this kind; the text says why and what to do."""
+
+
 class PreparedMethod(Protocol):
     """A method that knows all it needs of the whole slide, and labels it block by block."""
 
@@ -68,6 +72,11 @@ class NucleusMethod(Protocol):
             Of the slide.
         diameter_px : float
             Typical diameter of a nucleus.
+
+        Raises
+        ------
+        UnfitImageError
+            The method cannot be used on such an image.
         """
         ...
 

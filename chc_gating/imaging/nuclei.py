@@ -39,7 +39,7 @@ def segment_nuclei(
     ------
     ValueError
         The image is not two-dimensional or not finite, the pixel size is not positive, or the
-        method looks at no image.
+        method looks at no image or cannot be used on this one.
 
     Examples
     --------

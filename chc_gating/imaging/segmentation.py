@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from chc_gating.errors import RawFileError
 from chc_gating.imaging.blocks import (
     Box,
     Watch,
@@ -15,8 +16,10 @@ from chc_gating.imaging.blocks import (
     span_boxes,
     unwatched,
 )
+from chc_gating.imaging.given_nuclei import GivenNuclei
+from chc_gating.imaging.label_image import LabelImageFile
 from chc_gating.imaging.labels import LabelImage, write_labels
-from chc_gating.imaging.methods import NucleusMethod, PreparedMethod
+from chc_gating.imaging.methods import NucleusMethod, PreparedMethod, UnfitImageError
 from chc_gating.imaging.slide import Slide
 from chc_gating.imaging.statistics import ReadBox
 from chc_gating.imaging.terrain import GreyImage
@@ -55,12 +58,20 @@ def segment_slide(
         Blocks computed at a time; changes no label.
     watch : Watch
         Sees the blocks that are done.
+
+    Raises
+    ------
+    RawFileError
+        The slide is damaged, or not of a kind that the method can be used on.
     """
 
     def read(box: Box) -> GreyImage:
         return slide.read_box(dna_channel, box)
 
-    prepared = method.prepare(read, slide.shape, diameter_px=nucleus_um / slide.pixel_size_um)
+    try:
+        prepared = method.prepare(read, slide.shape, diameter_px=nucleus_um / slide.pixel_size_um)
+    except UnfitImageError as error:
+        raise RawFileError(f"{slide.path}: {error}") from None
     return label_plane(
         read,
         slide.shape,
@@ -70,6 +81,52 @@ def segment_slide(
         threads=threads,
         watch=watch,
     )
+
+
+def adopt_labels(
+    slide: Slide,
+    given: Path,
+    *,
+    nucleus_um: float,
+    labels_path: Path,
+    tile_px: int = 4096,
+    threads: int = 1,
+    watch: Watch = unwatched,
+) -> tuple[int, tuple[str, ...]]:
+    """Write the labels of another tool's label image; return how many nuclei, and the repairs.
+
+    Parameters
+    ----------
+    slide : Slide
+        Whose nuclei they are.
+    given : Path
+        A TIFF of whole numbers, of the slide's size; see `imaging.given_nuclei`.
+    nucleus_um, labels_path, tile_px, threads, watch
+        As for `segment_slide`.
+
+    Raises
+    ------
+    RawFileError
+        The label image is missing or damaged, does not fit the slide, or holds no labels of cells.
+    """
+    size_um = slide.pixel_size_um
+    with LabelImageFile(given, shape=slide.shape) as image:
+        nuclei = GivenNuclei(
+            given,
+            width=slide.shape[1],
+            pixel_size_um=size_um,
+            diameter_px=nucleus_um / size_um,
+        )
+        count = label_plane(
+            image.read,
+            slide.shape,
+            method=nuclei,
+            labels_path=labels_path,
+            tile_px=tile_px,
+            threads=threads,
+            watch=watch,
+        )
+        return count, nuclei.repairs
 
 
 def label_plane(

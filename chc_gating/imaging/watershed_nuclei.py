@@ -19,9 +19,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from chc_gating.errors import RawFileError
 from chc_gating.imaging.blocks import Box
-from chc_gating.imaging.methods import SeedImage
+from chc_gating.imaging.methods import SeedImage, UnfitImageError
 from chc_gating.imaging.nucleus_scale import NucleusScale
 from chc_gating.imaging.records import Parameters
 from chc_gating.imaging.statistics import ReadBox, SlideStatistics, measure_statistics
@@ -49,10 +48,10 @@ class WatershedMethod:
     ) -> PreparedWatershed:
         """Return the method with the slide's noise and typical contrast.
 
-        Raises RawFileError where nuclei are so large that a block's halo would fill the memory.
+        Raises UnfitImageError where nuclei are so large that a block's halo would fill the memory.
         """
         if diameter_px > _LARGEST_DIAMETER_PX:
-            raise RawFileError(
+            raise UnfitImageError(
                 f"nuclei of {diameter_px:.0f} px are more than {_LARGEST_DIAMETER_PX} px across; "
                 "correct pixel_size_um or nucleus_um, or export the image at a lower resolution"
             )

@@ -14,6 +14,9 @@ Tool = Literal["cellpose", "stardist", "instanseg"]
 DEFAULT_METHOD: Method = "watershed"
 """The method of a panel that names none."""
 
+LABEL_METHODS: tuple[Method, ...] = ("labels", "external")
+"""Those that take a label image and look at no pixel of the slide."""
+
 NUCLEUS_DIAMETER_UM = 9.0
 """Typical diameter: leukocyte nuclei spread on glass measure 8 to 12 um, in tissue 5 to 8."""
 

@@ -96,7 +96,7 @@ class FileCheck:
             if panel.modality == "flow":
                 fact = self._check_fcs(path, row, panel)
             else:
-                fact = self._check_slide(path, row, panel)
+                fact = self._check_slide(path, row, panel, line=line)
         except ChcError as error:
             self.file_faults.append(_fault(error, path, *place))
         else:
@@ -192,12 +192,14 @@ class FileCheck:
                 "gate or marker needs"
             )
 
-    def _check_slide(self, path: Path, row: Acquisition | Control, panel: Panel) -> str:
+    def _check_slide(
+        self, path: Path, row: Acquisition | Control, panel: Panel, *, line: int
+    ) -> str:
         from chc_gating.imaging.tile_source import is_tile_source
 
         if isinstance(row, Acquisition) and (row.camera_tile_px or is_tile_source(path)):
             return self._check_tiles(path, row, panel)
-        return self._check_image(path, row, panel)
+        return self._check_image(path, row, panel, line=line)
 
     def _check_tiles(self, path: Path, row: Acquisition, panel: Panel) -> str:
         from chc_gating.stages.stitch import check_tiles
@@ -211,7 +213,9 @@ class FileCheck:
             f"{', '.join(found.channels)}"
         )
 
-    def _check_image(self, path: Path, row: Acquisition | Control, panel: Panel) -> str:
+    def _check_image(
+        self, path: Path, row: Acquisition | Control, panel: Panel, *, line: int
+    ) -> str:
         from chc_gating.imaging.slide import open_slide
 
         image, pixel_size_um = 0, None
@@ -221,12 +225,25 @@ class FileCheck:
             path, image=image, pixel_size_um=pixel_size_um, channel_names=panel.channel_names
         ) as slide:
             slide.find_channels(tuple(panel.channels), panel=panel.name)
+            if isinstance(row, Acquisition) and row.labels is not None:
+                self._check_labels(row.labels, slide.shape, line=line)
         self.warnings += [f"{row.file}: {text}" for text in slide.repairs]
         height, width = slide.shape
         return (
             f"{width:,} x {height:,} px of {slide.pixel_size_um:g} um, "
             f"channels {', '.join(slide.channels)}"
         )
+
+    def _check_labels(self, labels: str, shape: tuple[int, int], *, line: int) -> None:
+        """Note what is wrong with the label image of a slide."""
+        from chc_gating.imaging.label_image import LabelImageFile
+
+        path = self._batch.directory / labels
+        try:
+            LabelImageFile(path, shape=shape).close()
+        except RawFileError as error:
+            place = (self._found.file("acquisitions"), line, "labels", labels)
+            self.file_faults.append(_fault(error, path, *place))
 
 
 def _fault(

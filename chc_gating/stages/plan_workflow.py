@@ -25,6 +25,7 @@ from chc_gating.counting.recovery_sources import recovery_draws, recovery_source
 from chc_gating.errors import ChcError
 from chc_gating.imaging.tile_source import is_tile_source, source_files
 from chc_gating.model.panel import SPILLOVER_WORDS
+from chc_gating.model.segmentation import SegmentationChoice
 from chc_gating.monitoring.rules import MonitorRules
 
 MONITOR_SETTINGS = tuple(field.name for field in fields(MonitorRules))
@@ -225,14 +226,9 @@ class WorkflowPlan:
             words += ["--bead-population", row.bead_population]
         return shlex.join(words)
 
-    def segment_options(self, wildcards: Wildcards) -> str:
-        """Return the options that say how to open a slide: its index and pixel size.
-
-        A stitched slide says both itself.
-        """
-        if self._is_stitched(wildcards):
-            return shlex.join(["--stitching", self._stitched(wildcards, layout.STITCHING)])
-        return shlex.join(self._opening(self._row(wildcards)))
+    def _opening_options(self, wildcards: Wildcards) -> list[str]:
+        """Return how to open a slide, its index and pixel size; a stitched one says both itself."""
+        return [] if self._is_stitched(wildcards) else self._opening(self._row(wildcards))
 
     @staticmethod
     def _opening(row: Acquisition) -> list[str]:
@@ -240,6 +236,62 @@ class WorkflowPlan:
         if row.pixel_size_um is not None:
             words += ["--pixel-size-um", repr(row.pixel_size_um)]
         return words
+
+    def _label_image(self, wildcards: Wildcards) -> str | None:
+        """Return the label image that a slide's nuclei come from, if its panel says so."""
+        row = self._row(wildcards)
+        choice = self.batch.panels[row.panel].segmentation
+        if choice is not None and choice.method == "external":
+            return (Path(self.acquisition_folder(wildcards)) / layout.EXTERNAL_LABELS).as_posix()
+        return row.labels
+
+    def segment_labels(self, wildcards: Wildcards) -> list[str]:
+        """Return the label image that a segmentation needs; a missing one of a sheet is a result.
+
+        A missing raw file is a result too, and no tool has to look at it.
+        """
+        path = self._label_image(wildcards)
+        if path is None or not self.existing_slide(wildcards):
+            return []
+        return [] if path == self._row(wildcards).labels and not Path(path).is_file() else [path]
+
+    def segment_options(self, wildcards: Wildcards) -> str:
+        """Return the options of `chc segment`: how to open a slide, and its label image, if any."""
+        words = self._opening_options(wildcards)
+        if self._is_stitched(wildcards):
+            words = ["--stitching", self._stitched(wildcards, layout.STITCHING)]
+        path = self._label_image(wildcards)
+        labels = [] if path is None else ["--labels-from", path]
+        return shlex.join([*words, *labels])
+
+    def _external_choice(self, wildcards: Wildcards) -> SegmentationChoice:
+        choice = self.batch.panels[self._row(wildcards).panel].segmentation
+        if choice is None or choice.tool is None or choice.weights is None:
+            raise ChcError(f"{wildcards.acquisition}: its panel names no tool for its nuclei")
+        return choice
+
+    def external_pattern(self, tool: str) -> str:
+        """Return a pattern that matches the slides whose panels name this tool, and no other."""
+        names = []
+        for name in self.batch.acquisition_ids("image"):
+            choice = self.batch.panels[self.batch.acquisitions[name].panel].segmentation
+            if choice is not None and choice.tool == tool:
+                names.append(name)
+        return _one_of(names)
+
+    def weights(self, wildcards: Wildcards) -> str:
+        """Return the weights of the tool that finds a slide's nuclei."""
+        return str(self._external_choice(wildcards).weights)
+
+    def external_options(self, wildcards: Wildcards) -> str:
+        """Return the options of the script that runs a tool of others on a slide."""
+        panel = self.batch.panels[self._row(wildcards).panel]
+        choice = self._external_choice(wildcards)
+        words = ["--tool", str(choice.tool), "--channel", panel.channels_with_role("dna")[0]]
+        words += ["--nucleus-um", repr(choice.nucleus_um), *self._opening_options(wildcards)]
+        for name in panel.channel_names or ():
+            words += ["--channel-name", name]
+        return shlex.join(words)
 
     @property
     def measure_options(self) -> str:

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypedDict
 
 import numpy as np
 
 from chc_gating.batch.layout import LABELS, SEGMENTATION
 from chc_gating.batch.panels import load_panel
 from chc_gating.errors import ConfigError, Fault, RawFileError
+from chc_gating.imaging.blocks import Watch
 from chc_gating.imaging.labels import write_labels
 from chc_gating.imaging.methods import choose_method
 from chc_gating.imaging.records import Parameters, Segmentation
-from chc_gating.imaging.segmentation import segment_slide
+from chc_gating.imaging.segmentation import adopt_labels, segment_slide
 from chc_gating.imaging.slide import Slide, open_slide
 from chc_gating.imaging.stitching_record import Stitching
 from chc_gating.model.acquisition import InputFile, SlideFacts
 from chc_gating.model.panel import Panel
-from chc_gating.model.segmentation import SegmentationChoice
+from chc_gating.model.segmentation import LABEL_METHODS, SegmentationChoice
 from chc_gating.stages.progress import BlockProgress
 from chc_gating.storage.atomic import replacing_files
 from chc_gating.storage.provenance import describe_input, software_version
@@ -32,6 +34,7 @@ def segment(
     output: Path,
     image: int = 0,
     pixel_size_um: float | None = None,
+    labels_from: Path | None = None,
     tile_px: int = 4096,
     threads: int = 1,
     record_faults: bool = False,
@@ -43,24 +46,26 @@ def segment(
     ``stitching`` is the stitching.json of a slide that `chc stitch` wrote: its raw tiles are then
     the inputs, and a slide that could not be stitched is passed on as not counted.
     ``pixel_size_um`` is the sheet's and goes before the file's. ``tile_px`` and ``threads``
-    change no label. Raises ConfigError for faults of the panel; RawFileError for a fault inside
-    the slide, unless ``record_faults`` makes that a result (``status: not_counted``).
+    change no label. ``labels_from`` is the label image that the panel's methods ``labels`` and
+    ``external`` need, and no other takes. Raises ConfigError for faults of the panel; RawFileError
+    for a fault inside the slide or the label image, unless ``record_faults`` makes that a result
+    (``status: not_counted``).
     """
     the_panel = load_panel(panel)
     dna = find_dna_channel(the_panel, file=str(panel))
     choice = the_panel.segmentation or SegmentationChoice()
-    method = choose_method(choice.method)
+    stated = _state_method(choice, labels_from, panel=str(panel))
+    inputs = [
+        *_describe_raw(slide, stitching, fingerprint=fingerprint),
+        describe_input("panel", panel),
+    ]
+    if labels_from is not None:
+        inputs.append(describe_input("labels", labels_from, fingerprint=fingerprint))
+    if choice.weights is not None:
+        inputs.append(describe_input("weights", Path(choice.weights)))
     origin = _Origin(
-        inputs=(
-            *_describe_raw(slide, stitching, fingerprint=fingerprint),
-            describe_input("panel", panel),
-        ),
-        parameters={
-            **method.parameters,
-            "nucleus_um": choice.nucleus_um,
-            "image": image,
-            "pixel_size_um": pixel_size_um,
-        },
+        inputs=tuple(inputs),
+        parameters={**stated, "image": image, "pixel_size_um": pixel_size_um},
         image=image,
     )
     with replacing_files(output) as folder:
@@ -73,23 +78,73 @@ def segment(
                 channel_names=the_panel.channel_names,
             ) as opened:
                 opened.find_channels(tuple(the_panel.channels), panel=the_panel.name)
-                nuclei = segment_slide(
-                    opened,
-                    opened.channels.index(dna),
-                    method=method,
-                    nucleus_um=choice.nucleus_um,
+                run = _Run(
                     labels_path=folder / LABELS,
                     tile_px=tile_px,
                     threads=threads,
                     watch=BlockProgress(f"segmenting {slide.name}"),
                 )
-                record = _describe(opened, nuclei, origin, notes=notes)
+                nuclei, repairs = _find_nuclei(
+                    opened, dna, choice, labels_from=labels_from, run=run
+                )
+                record = _describe(
+                    opened, nuclei, origin, notes=(*notes, *opened.repairs, *repairs)
+                )
         except RawFileError as error:
             if not record_faults:
                 raise
             write_labels(folder / LABELS, (1, 1), iter([np.zeros((1, 1), np.int64)]))
             record = _describe_fault(error, origin)
         write_record(folder / SEGMENTATION, record)
+
+
+def _state_method(
+    choice: SegmentationChoice, labels_from: Path | None, *, panel: str
+) -> dict[str, str | int | float | bool | None]:
+    """Return what segmentation.json says of the method; ConfigError where it lacks its labels."""
+    given = choice.method in LABEL_METHODS
+    if given == (labels_from is None):
+        problem, remedy = (
+            ("needs the label image of each slide", "give --labels-from FILE")
+            if given
+            else ("takes no label image", "leave --labels-from out, or write method: labels")
+        )
+        raise ConfigError(
+            [
+                Fault(
+                    panel,
+                    f"method {choice.method} {problem}",
+                    remedy,
+                    column="segmentation.method",
+                    value=choice.method,
+                )
+            ]
+        )
+    stated = (
+        choice.model_dump(mode="json", include={"method", "tool", "weights"}, exclude_none=True)
+        if given
+        else choose_method(choice.method).parameters
+    )
+    return {**stated, "nucleus_um": choice.nucleus_um}
+
+
+def _find_nuclei(
+    slide: Slide, dna: str, choice: SegmentationChoice, *, labels_from: Path | None, run: _Run
+) -> tuple[int, tuple[str, ...]]:
+    """Write the labels; return how many nuclei there are, and what was repaired."""
+    if labels_from is not None:
+        return adopt_labels(slide, labels_from, nucleus_um=choice.nucleus_um, **run)
+    method, channel = choose_method(choice.method), slide.channels.index(dna)
+    return segment_slide(slide, channel, method=method, nucleus_um=choice.nucleus_um, **run), ()
+
+
+class _Run(TypedDict):
+    """Where labels are written, and how blocks are read and computed."""
+
+    labels_path: Path
+    tile_px: int
+    threads: int
+    watch: Watch
 
 
 @dataclass(frozen=True)
@@ -157,7 +212,7 @@ def _describe(
             nuclei=nuclei,
             area_mm2=height * width * slide.pixel_size_um**2 / 1e6,
         ),
-        repairs=(*notes, *slide.repairs),
+        repairs=notes,
     )
 
 

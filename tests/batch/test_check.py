@@ -5,7 +5,9 @@ from __future__ import annotations
 import datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
+import tifffile
 
 from chc_gating.batch.configuration import load_batch
 from chc_gating.errors import ChcError
@@ -111,7 +113,7 @@ def test_a_spillover_table_is_read_and_inverted(
     }
 
 
-def slide_batch(folder: Path, **cells: str) -> CheckReport:
+def slide_batch(folder: Path, panel: str = SLIDE_PANEL, **cells: str) -> CheckReport:
     row = {
         "acquisition": "s1",
         "draw": "P01-T1",
@@ -123,7 +125,7 @@ def slide_batch(folder: Path, **cells: str) -> CheckReport:
     }
     files = {
         "config/acquisitions.tsv": "\t".join(row) + "\n" + "\t".join(row.values()) + "\n",
-        "config/panels/if2.yaml": SLIDE_PANEL,
+        "config/panels/if2.yaml": panel,
         "config/gates/slide.yaml": SLIDE_GATES,
     }
     return check_batch(folder, files)
@@ -147,6 +149,44 @@ def test_a_slide_with_too_few_channels_is_a_fault(tmp_path: Path) -> None:
     write_slide(tmp_path / "raw" / "s.ome.tif", names=("DAPI",))
     (fault,) = slide_batch(tmp_path).faults
     assert "CD45" in fault.problem
+
+
+BY_LABELS = SLIDE_PANEL + "segmentation: {method: labels}\n"
+
+
+def test_label_images_and_the_panels_method_go_together(tmp_path: Path) -> None:
+    write_slide(tmp_path / "raw" / "s.ome.tif")
+    (fault,) = slide_batch(tmp_path, BY_LABELS).run_faults
+    assert (fault.row, fault.column) == (2, "labels")
+    assert "is empty, and panel if2 says segmentation method labels" in fault.problem
+    (fault,) = slide_batch(tmp_path, labels="raw/l.tif").run_faults
+    assert "is not used: panel if2 says segmentation method" in fault.problem
+
+
+def test_a_label_image_is_looked_at_as_a_raw_file_is(tmp_path: Path) -> None:
+    write_slide(tmp_path / "raw" / "s.ome.tif")
+    for shape, dtype, problem in (
+        (None, None, "no such label image"),
+        ((32, 31), np.uint16, "do not fit the slide of 32 x 32 px"),
+        ((32, 32), np.float32, "labels are whole numbers"),
+    ):
+        if shape is not None:
+            tifffile.imwrite(tmp_path / "raw" / "l.tif", np.zeros(shape, dtype))
+        (fault,) = slide_batch(tmp_path, BY_LABELS, labels="raw/l.tif").file_faults
+        assert (fault.file, fault.row, fault.column) == ("config/acquisitions.tsv", 2, "labels")
+        assert problem in str(fault)
+    tifffile.imwrite(tmp_path / "raw" / "l.tif", np.zeros((32, 32), np.int32))
+    assert slide_batch(tmp_path, BY_LABELS, labels="raw/l.tif").faults == ()
+
+
+def test_weights_of_another_tool_must_be_there(tmp_path: Path) -> None:
+    write_slide(tmp_path / "raw" / "s.ome.tif")
+    panel = SLIDE_PANEL + "segmentation: {method: external, tool: cellpose, weights: raw/w.pt}\n"
+    (fault,) = slide_batch(tmp_path, panel).run_faults
+    assert (fault.file, fault.column) == ("config/panels/if2.yaml", "segmentation.weights")
+    assert "nothing downloads them" in fault.problem
+    (tmp_path / "raw" / "w.pt").write_text("w")
+    assert slide_batch(tmp_path, panel).faults == ()
 
 
 def test_faults_of_sheets_and_of_files_come_together(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from chc_gating.batch.manual import MODELS, describe_model, refresh_manual
 from chc_gating.model.gates import Gates, PopulationGate
 from chc_gating.stages.schema import write_schemas
 
-# The columns of the contract, in its words and order, and bead_lot_cv.
+# The columns of the contract, in its words and order, and those that were added.
 COLUMNS = {
     "draws": "draw patient cohort group stage response collected_on drawn_at received_at volume_ml "
     "wbc_per_ul lymphocyte_fraction monocyte_fraction cbc_cv preparation spiked recovered "
@@ -21,7 +21,7 @@ COLUMNS = {
     "acquisitions": "acquisition draw modality file image tube tube_order panel gates lot "
     "control_set operator replicate fraction_stained fraction_acquired dilution_factor "
     "volume_acquired_ul bead_population beads_added bead_lot_cv blood_in_tube_ml "
-    "volume_plated_ml pixel_size_um note",
+    "volume_plated_ml pixel_size_um camera_tile_px flat_field dark_level labels note",
     "controls": "control panel control_set kind marker file",
     "biomarkers": "patient date analyte value unit",
     "clinical_events": "patient date end_date kind detail",

@@ -30,6 +30,7 @@ rule segment:
     input:
         raw=PLAN.existing_slide,
         panel=PLAN.panel_file,
+        labels=PLAN.segment_labels,
     output:
         multiext(f"{RESULTS}/acquisitions/{{acquisition}}/", *layout.SEGMENT_FILES),
     log:
@@ -121,3 +122,37 @@ rule gate_image:
         "chc gate-image {params.folder:q} --slide {params.raw:q} --panel {input.panel:q}"
         " --gates {input.gates:q} {params.options} --output {params.folder:q}"
         " --threads {threads} --record-faults 2> {log:q}"
+
+
+# Optional: `segmentation: {method: external, tool: TOOL, weights: PATH}` in a panel. Each tool has
+# an environment of its own (`--sdm conda`, or install it beside the project).
+for tool in ("cellpose", "stardist", "instanseg"):
+
+    rule:
+        name:
+            f"segment_{tool}"
+        input:
+            raw=PLAN.existing_slide,
+            panel=PLAN.panel_file,
+            weights=PLAN.weights,
+        output:
+            f"{RESULTS}/acquisitions/{{acquisition}}/{layout.EXTERNAL_LABELS}",
+        log:
+            f"logs/acquisitions/{{acquisition}}/segment-{tool}.log",
+        benchmark:
+            f"benchmarks/acquisitions/{{acquisition}}/segment-{tool}.tsv"
+        wildcard_constraints:
+            acquisition=PLAN.external_pattern(tool),
+        conda:
+            f"../envs/{tool}.yaml"
+        threads: 1
+        resources:
+            mem_mb=8000,
+            runtime=1440,
+        params:
+            raw=PLAN.slide_file,
+            options=PLAN.external_options,
+            script=workflow.source_path("../scripts/segment_external.py"),
+        shell:
+            "python {params.script:q} {params.raw:q} --weights {input.weights:q}"
+            " {params.options} --output {output:q} 2> {log:q}"
