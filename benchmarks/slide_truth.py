@@ -194,7 +194,7 @@ def format_table(rows: Sequence[Row], *, method: str, statistic: str, seeds: int
         excess = 1000 * (ours.located.false - true.located.false) / ours.true_nuclei
         lines.append(
             f"{preparation}: {excess:.2f} false CHC per 1,000 nuclei beyond those on true "
-            f"outlines; {ours.flagged} of the {ours.located.found + ours.located.false} counted CHC "
+            f"outlines; {ours.flagged} of {ours.located.found + ours.located.false} counted CHC "
             "carry a flag of a neighbour's light or of several nuclei."
         )
     return "\n".join(lines) + "\n"
