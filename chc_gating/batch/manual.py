@@ -14,8 +14,8 @@ from chc_gating.batch.settings import Configuration, Settings
 from chc_gating.batch.tables import column_kind
 from chc_gating.model.gates import WRITTEN_BY_NOBODY, Cut, Gates, PopulationGate
 from chc_gating.model.panel import Channel, Panel, Transform
-from chc_gating.model.slide_cuts import BackgroundCut
 from chc_gating.model.segmentation import SegmentationChoice
+from chc_gating.model.slide_cuts import BackgroundCut
 
 MODELS: dict[str, type[BaseModel]] = {
     "config": Configuration,

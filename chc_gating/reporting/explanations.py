@@ -106,5 +106,5 @@ def describe_cut_source(cut: AppliedCut) -> str:
     if found.fraction is not None:
         rule = f"at least {_percent(found.fraction)} of its pixels {rule}"
     share = 100 * found.positive_share
-    end = "" if found.majority_negative else "; MOST CELLS LOOK POSITIVE: do not trust it"
+    end = "; MOST CELLS LOOK POSITIVE: do not trust it" if found.doubtful else ""
     return f"{rule}; {share:.2g} % of cells positive{end}"

@@ -157,7 +157,7 @@ def _levels(measurement: Measurement) -> dict[str, PixelLevel]:
 
 def _cut_flags(result: GatingResult) -> tuple[str, ...]:
     found = [cut.background for cut in result.cuts if cut.background is not None]
-    return () if all(b.majority_negative for b in found) else ("majority_not_negative",)
+    return ("majority_not_negative",) if any(b.doubtful for b in found) else ()
 
 
 def _gate(
