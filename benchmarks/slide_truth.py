@@ -20,6 +20,7 @@ from pathlib import Path
 import pyarrow.compute as pc
 import yaml
 
+from chc_gating.model.segmentation import DEFAULT_METHOD
 from chc_gating.simulate.recipe import Recipe
 from chc_gating.simulate.truth import OUTLINES_FOLDER, TRUTH_CELLS_FILE, read_truth_cells
 from chc_gating.stages.compare_slide import LOCATED, Located, locate_planted
@@ -203,7 +204,7 @@ def format_table(rows: Sequence[Row], *, method: str, statistic: str, seeds: int
 def main() -> None:
     """Run, print, and write the page."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--method", default="network", help="as in a panel's segmentation")
+    parser.add_argument("--method", default=DEFAULT_METHOD, help="as in a panel's segmentation")
     parser.add_argument("--statistic", default="median", help="as in a panel's channels")
     parser.add_argument("--seeds", type=int, default=3, help="slides of each kind")
     parser.add_argument("--output", type=Path, default=PAGE, help="the page to write into")
