@@ -74,7 +74,8 @@ demo: data/demo/truth.tsv  ## simulate the demo batch, count it, compare the cou
 	$(CHC) measure $(SLIDE) --panel $(SLIDE_PANEL) \
 	  --labels data/demo/true-outlines/P02-T2-S --output $(TRUE_OUTLINES)
 	$(CHC) gate-image $(TRUE_OUTLINES) --slide $(SLIDE) --panel $(SLIDE_PANEL) \
-	  --gates config/gates/chc-slide.yaml --output $(TRUE_OUTLINES)
+	  --gates config/gates/chc-slide.yaml --labels data/demo/true-outlines/P02-T2-S \
+	  --output $(TRUE_OUTLINES)
 	$(CHC) compare results --truth data/demo/truth.tsv
 	@echo "Page of the batch: results/batch/report.html"
 
@@ -111,6 +112,7 @@ calibrate: $(VENV)/.installed  ## simulate studies, write their coverage into do
 docs-tables: $(VENV)/.installed-test $(PEERS_VENV)/.installed  ## write the measured tables of docs/
 	$(PY) benchmarks/quirk_table.py --peers $(PEERS_VENV)/bin/python $(ARGS)
 	$(PY) benchmarks/isac_table.py
+	$(PY) benchmarks/slide_truth.py
 
 # `make fuzz FUZZ_S=3600` runs for an hour; atheris has wheels for Linux on x86.
 FUZZ_S := 120

@@ -15,6 +15,7 @@ from chc_gating.batch.tables import column_kind
 from chc_gating.model.gates import WRITTEN_BY_NOBODY, Cut, Gates, PopulationGate
 from chc_gating.model.panel import Channel, Panel, Transform
 from chc_gating.model.segmentation import SegmentationChoice
+from chc_gating.model.slide_cuts import BackgroundCut
 
 MODELS: dict[str, type[BaseModel]] = {
     "config": Configuration,
@@ -27,6 +28,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "gates": Gates,
     "population": PopulationGate,
     "cut": Cut,
+    "background": BackgroundCut,
 }
 _NAMED_BY_FILE = "name"
 _MARKED = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)

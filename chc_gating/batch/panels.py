@@ -59,11 +59,9 @@ def _check_channel(
     name: str, channel: Channel, *, panel: Panel, document: Document
 ) -> Iterator[Fault]:
     keys = ("channels", name)
-    if channel.statistic != "mean":
+    if panel.modality == "flow" and channel.statistic != "mean":
         yield document.fault(
-            (*keys, "statistic"),
-            f"statistic {channel.statistic} is not built in this version",
-            "use mean",
+            (*keys, "statistic"), "statistic is for slides only", "remove it", channel.statistic
         )
     if channel.role in ("epithelial", "leukocyte") and channel.marker is None:
         yield document.fault(

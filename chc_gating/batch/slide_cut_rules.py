@@ -21,3 +21,26 @@ def check_slide_cuts(gates: Gates, panel: Panel) -> Iterator[Finding]:
                 f"is found on slides, and panel {panel.name} is of modality {panel.modality}",
                 "give a fixed cut",
             )
+            continue
+        name = panel.markers[marker]
+        channel = panel.channels[name]
+        rule = cut.background_of(channel.role)
+        if rule.fraction is None:
+            continue
+        for key, wanted, has in (
+            ("positive_sd", rule.k_sd, channel.positive_sd),
+            ("positive_times", rule.factor, channel.positive_times),
+        ):
+            if wanted != has:
+                yield Finding(
+                    keys,
+                    f"counts pixels by {key} {wanted:g}, and panel {panel.name} measures "
+                    f"{name} with {has:g}",
+                    f"write {key}: {wanted:g} into the channel {name} of the panel",
+                )
+        if panel.spillover != "none":
+            yield Finding(
+                keys,
+                f"is a share of pixels, and panel {panel.name} has spillover",
+                "write spillover: none into the panel, or give a cut of grey levels",
+            )

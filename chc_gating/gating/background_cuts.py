@@ -88,7 +88,12 @@ def find_background_cuts(
                 "cut can be found from; give a fixed cut"
             )
         found[marker] = apply_rule(
-            rule, of_channel, marker=marker, channel=channel, level=levels.get(channel)
+            rule,
+            of_channel,
+            marker=marker,
+            channel=channel,
+            level=levels.get(channel),
+            majority_stains=panel.channels[channel].role == "leukocyte",
         )
     return found
 
@@ -100,11 +105,13 @@ def apply_rule(
     marker: str,
     channel: str,
     level: PixelLevel | None = None,
+    majority_stains: bool = False,
 ) -> AppliedCut:
     """Return the cut of one marker from its cells' finite values (n,), background subtracted.
 
     Where ``rule.fraction`` is set the values are shares of positive pixels. ``level`` is needed
-    where the rule is of pixels.
+    where the rule is of pixels. ``majority_stains``: most cells are meant to be positive, as for
+    CD45 in blood; then a rule over pixels is right to say so.
     """
     if rule.of == "pixels":
         if level is None:
@@ -118,6 +125,7 @@ def apply_rule(
         cut = rule.fraction
     low, high = (1.0, 1.0) if rule.band is None else rule.band
     share = float(np.mean(values >= cut))
+    expected = rule.of == "pixels" and majority_stains
     return AppliedCut(
         marker=marker,
         channel=channel,
@@ -133,7 +141,7 @@ def apply_rule(
             fraction=rule.fraction,
             cells=int(values.size),
             positive_share=share,
-            majority_negative=share <= 0.5 and not _stains(rule, values, level),
+            doubtful=not expected and (share > 0.5 or _stains(rule, values, level)),
         ),
     )
 

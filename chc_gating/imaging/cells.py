@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,11 +37,14 @@ class CellStream:
     saturated: NDArray[np.bool_]
 
 
-def cell_stream(measurements_path: Path, panel: Panel) -> CellStream:
+def cell_stream(
+    measurements_path: Path, panel: Panel, *, fractions: Collection[str] = ()
+) -> CellStream:
     """Return the cells of measurements.parquet as events with the panel's channels.
 
     A channel's value is the panel's ``statistic`` of the grey levels of its compartment
-    (``measure``), less the background at the cell's centroid. Events come in the order of the
+    (``measure``), less the background at the cell's centroid; of a channel in ``fractions``, the
+    share of the compartment's pixels that are positive. Events come in the order of the
     file: ascending id.
 
     Raises
@@ -73,7 +76,7 @@ def cell_stream(measurements_path: Path, panel: Panel) -> CellStream:
         event_count=facts.num_rows,
         factors=np.ones(len(names)),
         saturation=np.full(len(names), np.inf),
-        batches=_ValueBatches(measurements_path, panel),
+        batches=_ValueBatches(measurements_path, panel, fractions),
         event_ids=facts["id"].to_numpy(),
     )
     centroids = [facts[f"centroid_{axis}_px"].to_numpy() for axis in "yx"]
@@ -89,16 +92,17 @@ def cell_stream(measurements_path: Path, panel: Panel) -> CellStream:
 class _ValueBatches:
     """Reads the panel's values batch by batch."""
 
-    def __init__(self, path: Path, panel: Panel) -> None:
+    def __init__(self, path: Path, panel: Panel, fractions: Collection[str]) -> None:
         self._path = path
         self._channels = dict(panel.channels)
+        self._fractions = frozenset(fractions)
 
     def __call__(self, size: int) -> Iterator[FloatArray]:
         import pyarrow.parquet as pq
 
         wanted = []
         for name, channel in self._channels.items():
-            wanted += [_value_column(name, channel), f"background:{name}"]
+            wanted += [self._column(name, channel), f"background:{name}"]
         with pq.ParquetFile(self._path) as file:
             for batch in file.iter_batches(batch_size=size, columns=wanted):
                 yield self._subtract(batch)
@@ -106,10 +110,18 @@ class _ValueBatches:
     def _subtract(self, batch: pyarrow.RecordBatch) -> FloatArray:
         values = np.empty((batch.num_rows, len(self._channels)))
         for column, (name, channel) in enumerate(self._channels.items()):
-            value = batch[_value_column(name, channel)].to_numpy(zero_copy_only=False)
+            value = batch[self._column(name, channel)].to_numpy(zero_copy_only=False)
+            if name in self._fractions:
+                values[:, column] = value
+                continue
             background = batch[f"background:{name}"].to_numpy(zero_copy_only=False)
             values[:, column] = value - background
         return values
+
+    def _column(self, name: str, channel: Channel) -> str:
+        if name in self._fractions:
+            return f"{channel.measure}_positive_fraction:{name}"
+        return _value_column(name, channel)
 
 
 def _value_column(name: str, channel: Channel) -> str:

@@ -180,6 +180,7 @@ def _write_stack(
             dtype=np.uint16,
             photometric="minisblack",
             compression="zlib",
+            compressionargs={"level": 1},
             software=False,
             resolution=(per_cm, per_cm),
             resolutionunit="CENTIMETER",

@@ -71,7 +71,7 @@ class CutBackground(Record):
     ``of`` cells: level and sd are of the values of ``cells`` cells, background subtracted. ``of``
     pixels: of the grey levels outside cells, as stored; the cut then is above the local background,
     or, with ``fraction``, a share of pixels. ``positive_share`` of those cells lies at or above the
-    cut; ``majority_negative`` says whether most of them look negative.
+    cut; ``doubtful``: most of them look positive, where most must be negative.
     """
 
     of: Literal["cells", "pixels"]
@@ -82,7 +82,7 @@ class CutBackground(Record):
     fraction: float | None = None
     cells: int
     positive_share: float
-    majority_negative: bool
+    doubtful: bool
 
 
 class AppliedCut(Record):

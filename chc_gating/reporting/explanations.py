@@ -16,6 +16,10 @@ _QUIET = frozenset({"touches_neighbour"})
 """Flags that a more telling one stands for on a card, where it is there."""
 
 
+_SOLID = 0.93
+"""A nucleus of at least this solidity is not notched, and its solidity no news."""
+
+
 @dataclass(frozen=True)
 class Explained:
     """A candidate's doubts, one sentence each, and (what, value) pairs of what was measured."""
@@ -74,7 +78,7 @@ def _measured(
         lines.append(("sharpness", f"{format_amount(values['focus_relative'])} x a leukocyte's"))
     if values.get("nuclei_in_contact", 1) > 1:
         lines.append(("nuclei in contact", f"{values['nuclei_in_contact']:.0f}"))
-    if "solidity" in values:
+    if values.get("solidity", 1.0) < _SOLID:
         lines.append(("solidity", f"{values['solidity']:.2f}"))
     return lines
 
@@ -106,5 +110,5 @@ def describe_cut_source(cut: AppliedCut) -> str:
     if found.fraction is not None:
         rule = f"at least {_percent(found.fraction)} of its pixels {rule}"
     share = 100 * found.positive_share
-    end = "" if found.majority_negative else "; MOST CELLS LOOK POSITIVE: do not trust it"
+    end = "; MOST CELLS LOOK POSITIVE: do not trust it" if found.doubtful else ""
     return f"{rule}; {share:.2g} % of cells positive{end}"

@@ -25,6 +25,8 @@ from chc_gating.kernels.plan_arrays import PlanArrays
 from chc_gating.model.acquisition import AppliedCut
 from chc_gating.model.events import EventStream
 from chc_gating.model.flags import event_flag_bit, event_flag_names
+from chc_gating.model.gates import Gates
+from chc_gating.model.panel import Panel
 from chc_gating.model.spillover import Spillover
 from chc_gating.stages.acquisition import (
     Measured,
@@ -96,7 +98,11 @@ def gate_image(
             _write_nothing(folder, origin, reason=reason)
             return
         try:
-            cells = cell_stream(measured / layout.MEASUREMENTS, the_panel)
+            cells = cell_stream(
+                measured / layout.MEASUREMENTS,
+                the_panel,
+                fractions=_find_fractions(the_panel, the_gates),
+            )
             found = resolve_spillover(
                 the_panel, table=spillover, keywords={}, channels=(), labels=()
             )
@@ -133,6 +139,17 @@ def gate_image(
         _write_tables(folder, result, cells, explanations=told.columns)
 
 
+def _find_fractions(panel: Panel, gates: Gates) -> tuple[str, ...]:
+    """Return the channels whose cells are called by their share of positive pixels."""
+    found = []
+    for marker, cut in gates.cuts.items():
+        channel = panel.markers[marker]
+        if cut.is_found_on_slide:
+            rule = cut.background_of(panel.channels[channel].role)
+            found += [channel] if rule.fraction is not None else []
+    return tuple(found)
+
+
 def _levels(measurement: Measurement) -> dict[str, PixelLevel]:
     """Return what is known of the pixels outside cells, by channel."""
     return {level.channel: PixelLevel(level.background, level.sd) for level in measurement.levels}
@@ -140,7 +157,7 @@ def _levels(measurement: Measurement) -> dict[str, PixelLevel]:
 
 def _cut_flags(result: GatingResult) -> tuple[str, ...]:
     found = [cut.background for cut in result.cuts if cut.background is not None]
-    return () if all(b.majority_negative for b in found) else ("majority_not_negative",)
+    return ("majority_not_negative",) if any(b.doubtful for b in found) else ()
 
 
 def _gate(

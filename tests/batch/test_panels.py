@@ -25,7 +25,7 @@ WRONG = [
     (VIABILITY, "{marker: 7, role: viability}", 8, "channels.BV421-A.marker", "is a text"),
     (VIABILITY, "{marker: true, role: viability}", 8, "channels.BV421-A.marker", "true or false"),
     (VIABILITY, "{marker: VIA, measure: ring}", 8, "channels.BV421-A.measure", "slides only"),
-    (VIABILITY, "{marker: VIA, statistic: median}", 8, "channels.BV421-A.statistic", "not built"),
+    (VIABILITY, "{marker: VIA, statistic: median}", 8, "channels.BV421-A.statistic", "slides only"),
     (VIABILITY, VIABILITY + "\n  X: {role: epithelial}", 9, "channels.X.role", "needs a marker"),
     ("modality: flow", "modality: flow\nspillover: controls", 2, "spillover", "is not built"),
     ("modality: flow", "modality: flow\nspilover: none", 2, "spilover", "is not a known key"),

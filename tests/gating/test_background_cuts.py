@@ -81,7 +81,7 @@ def test_the_cut_is_k_sd_above_the_median_of_the_negative_majority() -> None:
     assert cut.background.level == pytest.approx(100, rel=0.02)
     assert cut.background.sd == pytest.approx(30, rel=0.05)
     assert cut.background.positive_share == pytest.approx(20 / 5020, abs=1e-4)
-    assert cut.background.majority_negative
+    assert not cut.background.doubtful
 
 
 @pytest.mark.parametrize("rare", [0, 50, 500])
@@ -130,7 +130,7 @@ def test_a_majority_that_stains_is_seen() -> None:
     cut = find_background_cuts(stream(slide()), PANEL, gates(CD45=rule), levels=levels)["CD45"]
     assert cut.background is not None
     assert cut.background.positive_share < 0.01
-    assert not cut.background.majority_negative
+    assert cut.background.doubtful
 
 
 def test_more_than_half_positive_is_no_negative_majority() -> None:
@@ -139,7 +139,16 @@ def test_more_than_half_positive_is_no_negative_majority() -> None:
     cut = apply_rule(BackgroundCut(of="pixels"), values, marker="CK", channel="panCK", level=level)
     assert cut.background is not None
     assert cut.background.positive_share == pytest.approx(0.51)
-    assert not cut.background.majority_negative
+    assert cut.background.doubtful
+
+
+def test_most_leukocytes_above_the_pixels_cut_of_cd45_are_no_doubt() -> None:
+    levels = {"CD45": PixelLevel(background=400.0, sd=30.0)}
+    rule = {"background": {"of": "pixels"}}
+    cut = find_background_cuts(stream(slide()), PANEL, gates(CD45=rule), levels=levels)["CD45"]
+    assert cut.background is not None
+    assert cut.background.positive_share > 0.99
+    assert not cut.background.doubtful
 
 
 def test_the_majority_of_a_tiny_example_is_as_computed_by_hand() -> None:

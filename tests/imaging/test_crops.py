@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 import tifffile
 from image_scenes import write_tiff
 
+from chc_gating.imaging import overview
 from chc_gating.imaging.crops import (
     CroppedCells,
     CropSource,
@@ -118,3 +120,17 @@ def test_the_overview_holds_the_means_of_squares(tmp_path: Path) -> None:
     assert small.shape == (200, 344)
     assert small[5, 7] == round(pixels[1, 15:18, 21:24].mean())
     assert small[5, 343] == round(pixels[1, 15:18, 1029:].mean())
+
+
+def test_of_a_large_slide_the_overview_is_sampled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(overview, "READ_WHOLE_PX", 100)
+    monkeypatch.setattr(overview, "_SAMPLE_PX", 2)
+    pixels = np.arange(2 * 640 * 320, dtype=np.uint32).reshape(2, 640, 320) % 60000
+    path = write_tiff(tmp_path / "slide.tif", pixels.astype(np.uint16))
+    with open_slide(path) as slide:
+        small, side = draw_overview(slide, 0)
+    assert (small.shape, side) == ((64, 32), 10)
+    # The middle 2 x 2 pixels of a square of 10.
+    assert small[3, 4] == round(pixels[0, 34:36, 44:46].mean())
