@@ -21,7 +21,7 @@ COLUMNS = {
     "acquisitions": "acquisition draw modality file image tube tube_order panel gates lot "
     "control_set operator replicate fraction_stained fraction_acquired dilution_factor "
     "volume_acquired_ul bead_population beads_added bead_lot_cv blood_in_tube_ml "
-    "volume_plated_ml pixel_size_um note",
+    "volume_plated_ml pixel_size_um camera_tile_px flat_field dark_level note",
     "controls": "control panel control_set kind marker file",
     "biomarkers": "patient date analyte value unit",
     "clinical_events": "patient date end_date kind detail",
