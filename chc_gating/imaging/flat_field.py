@@ -9,15 +9,13 @@ tiles every part sees light of the same distribution (the idea of CIDRE, Smith e
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-from chc_gating.imaging.blocks import Box
 
 Floats = NDArray[np.float64]
 
@@ -55,23 +53,15 @@ class FlatField:
     shape: tuple[int, int]
     coefficients: tuple[float, ...]
     dark_level: float
-    _maps: dict[str, Floats] = field(default_factory=dict, compare=False, repr=False)
 
     def gain(self) -> Floats:
-        """Return the gain of every pixel, (y, x)."""
-        if "gain" not in self._maps:
-            self._maps["gain"] = np.maximum(_evaluate(self), _LOWEST_GAIN)
-        return self._maps["gain"]
+        """Return the gain of every pixel, (y, x).
 
-    def correct(self, pixels: NDArray[Any], box: Box) -> Floats:
-        """Return the pixels of a box of the field as a camera of even gain would show them.
-
-        The dark level stays in them, so that no noise below it is cut off; the background that
-        is subtracted from cells takes it away.
+        A pixel is evened as (grey level - dark_level) / gain + dark_level. The dark level stays
+        in it, so that no noise below it is cut off; the background that is subtracted from cells
+        takes it away.
         """
-        gain = self.gain()[box.slices]
-        corrected: Floats = (pixels - self.dark_level) / gain + self.dark_level
-        return corrected
+        return np.maximum(_evaluate(self), _LOWEST_GAIN)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from chc_gating.imaging.blocks import Box
 from chc_gating.imaging.flat_field import FlatField
 from chc_gating.imaging.raw_tiles import Cycle, TileReader, TileSet
+from chc_gating.kernels.blend import add_tile, finish_strip
 
 TILE_PX = 512
 """Side of a tile of the stitched file: a block with its halo reads few of them."""
@@ -92,10 +93,11 @@ def _strips(mosaic: Mosaic, reader: TileReader) -> Iterator[NDArray[Any]]:
     step = TILE_PX * _STRIP_TILES
     for placed in mosaic.cycles:
         for channel in range(len(placed.cycle.channels)):
+            field = _open_field(placed.flat_fields[channel])
             for y in range(0, height, TILE_PX):
                 for x in range(0, width, step):
                     box = Box(y, min(y + TILE_PX, height), x, min(x + step, width))
-                    yield blend_box(mosaic, placed, channel, box=box, reader=reader)
+                    yield _blend(mosaic, placed, channel, box=box, reader=reader, field=field)
 
 
 def blend_box(
@@ -107,29 +109,62 @@ def blend_box(
     weighted by the distance to its own edge. Where a pixel that enters is saturated, so is the
     result: an average would hide it.
     """
+    field = _open_field(placed.flat_fields[channel])
+    return _blend(mosaic, placed, channel, box=box, reader=reader, field=field)
+
+
+@dataclass(frozen=True)
+class _OpenField:
+    """The gain of every pixel, (0, 0) for an even field, and the dark level."""
+
+    gain: NDArray[np.float64]
+    dark_level: float
+
+    def part(self, box: Box) -> NDArray[np.float64]:
+        """Return the gain of a box, contiguous as kernels want it."""
+        return np.ascontiguousarray(self.gain[box.slices]) if self.gain.size else self.gain
+
+
+def _open_field(flat: FlatField | None) -> _OpenField:
+    if flat is None:
+        return _OpenField(np.empty((0, 0)), 0.0)
+    return _OpenField(flat.gain(), flat.dark_level)
+
+
+def _blend(
+    mosaic: Mosaic,
+    placed: PlacedCycle,
+    channel: int,
+    *,
+    box: Box,
+    reader: TileReader,
+    field: _OpenField,
+) -> NDArray[Any]:
     tiles = mosaic.tiles
     size = (box.height, box.width)
     light, weight = np.zeros(size), np.zeros(size)
     saturated = np.zeros(size, np.bool_)
-    flat = placed.flat_fields[channel]
     for tile, place in zip(placed.cycle.tiles, placed.places.tolist(), strict=True):
         rows = _sample(box.y0, box.y1, place[0], tiles.shape[0])
         columns = _sample(box.x0, box.x1, place[1], tiles.shape[1])
         if rows is None or columns is None:
             continue
         inner = Box(rows.low, rows.high, columns.low, columns.high)
-        raw = reader.read(tile, channel, inner)
-        full = raw >= tiles.maximum
-        own = raw if flat is None else flat.correct(raw, inner)
         here = (slice(rows.start, rows.stop), slice(columns.start, columns.stop))
-        share = rows.weight[:, None] * columns.weight[None, :]
-        light[here] += _shift(own, rows, columns) * share
-        weight[here] += share
-        if full.any():
-            saturated[here] |= _shift(full, rows, columns) > 0
-    mean = light / np.maximum(weight, _LEAST_WEIGHT**2)
-    mean[saturated] = tiles.maximum
-    return np.clip(np.rint(mean), 0, tiles.maximum).astype(tiles.dtype)
+        add_tile(
+            np.ascontiguousarray(reader.read(tile, channel, inner)),
+            field.part(inner),
+            field.dark_level,
+            *(rows.before, rows.after, rows.part, rows.weight),
+            *(columns.before, columns.after, columns.part, columns.weight),
+            tiles.maximum,
+            light[here],
+            weight[here],
+            saturated[here],
+        )
+    result = np.empty(size, tiles.dtype)
+    finish_strip(light, weight, saturated, tiles.maximum, result)
+    return result
 
 
 @dataclass(frozen=True)
@@ -174,18 +209,6 @@ def _sample(begin: int, end: int, place: float, length: int) -> _Sample | None:
         part=part,
         weight=np.maximum(edge, _LEAST_WEIGHT),
     )
-
-
-def _shift(pixels: NDArray[Any], rows: _Sample, columns: _Sample) -> NDArray[np.float64]:
-    """Return pixels linearly interpolated to the places that are sampled."""
-    across = np.asarray(pixels, dtype=np.float64)
-    if rows.part > 0:
-        across = across[rows.after] * (1 - rows.part) + across[rows.before] * rows.part
-    if columns.part > 0:
-        across = (
-            across[:, columns.after] * (1 - columns.part) + across[:, columns.before] * columns.part
-        )
-    return across
 
 
 def _cut(strip: NDArray[Any]) -> Iterator[NDArray[Any]]:

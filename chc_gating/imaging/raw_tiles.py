@@ -251,6 +251,11 @@ def _check_cycle(
             )
         first = facts if first is None else first
         _require_alike(facts, first, tile=tile)
+        if _pixel_repairs(facts) != _pixel_repairs(first):
+            raise RawFileError(
+                f"{tile.file}: image {tile.image} has floating-point pixels on another scale than "
+                "the first tile of its cycle; export all tiles as whole grey levels"
+            )
         if facts.channels != first.channels:
             raise RawFileError(
                 f"{tile.file}: image {tile.image} has other channels than the first tile of its "
@@ -259,6 +264,11 @@ def _check_cycle(
     if first is None:
         raise ValueError("a cycle without tiles")
     return first
+
+
+def _pixel_repairs(facts: _Facts) -> tuple[str, ...]:
+    """Return what the reader said of the pixels themselves."""
+    return tuple(text for text in facts.repairs if text.startswith("pixels: "))
 
 
 def _require_alike(facts: _Facts, first: _Facts, *, tile: RawTile) -> None:

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import itertools
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-FloatImage = NDArray[np.float64]
+from chc_gating.kernels.agreement import sum_products
+
+FloatImage = NDArray[np.float32]
 
 _PEAKS = 8
 """Peaks of the correlation that are tried; noise may hide the true one behind another."""
 _STEPS = 8
-_SMOOTH_PX = 1.0
+_SMOOTH_PX, _COARSE_PX = 1.0, 20
+_JUDGED_PX = 150_000
+"""Pixels, in every so many-th row, that are plenty to tell how well two images agree."""
 _LEAST_SHARE = 0.25
 """Of the overlap that is expected, what a shift must leave to be judged."""
 
@@ -97,9 +102,11 @@ def sharpen(image: NDArray[Any]) -> FloatImage:
 
     grey = np.log1p(np.asarray(image, dtype=np.float32))
     fine = cv2.GaussianBlur(grey, (0, 0), _SMOOTH_PX, borderType=cv2.BORDER_REFLECT)
-    size = max(min(*grey.shape) // 2, 8)
-    coarse = cv2.GaussianBlur(grey, (0, 0), min(size / 2, 16.0), borderType=cv2.BORDER_REFLECT)
-    detail: FloatImage = (fine - coarse).astype(np.float64)
+    side = 2 * min(min(*grey.shape) // 4, _COARSE_PX) + 1
+    # Two passes of a running mean are nearly a Gaussian, at a cost that its width does not raise.
+    coarse = cv2.blur(fine, (side, side), borderType=cv2.BORDER_REFLECT)
+    coarse = cv2.blur(coarse, (side, side), borderType=cv2.BORDER_REFLECT)
+    detail: FloatImage = fine - coarse
     return detail
 
 
@@ -115,19 +122,27 @@ def compare_at(first: FloatImage, second: FloatImage, dy: int, dx: int) -> float
     y, x = max(dy, 0), max(dx, 0)
     a = first[y : y + rows, x : x + columns]
     b = second[y - dy : y - dy + rows, x - dx : x - dx + columns]
-    a, b = a - a.mean(), b - b.mean()
-    scale = float(np.sqrt((a * a).sum() * (b * b).sum()))
-    return float((a * b).sum()) / scale if scale > 0 else None
+    step = max(rows * columns // _JUDGED_PX, 1)
+    return _correlation(a[::step], b[::step])
+
+
+def _correlation(a: FloatImage, b: FloatImage) -> float | None:
+    """Return Pearson's correlation, None where one image is flat."""
+    n = a.size
+    sum_a, sum_b, sum_aa, sum_bb, sum_ab = sum_products(a, b)
+    square_a, square_b = sum_aa - sum_a**2 / n, sum_bb - sum_b**2 / n
+    scale = math.sqrt(max(square_a, 0.0) * max(square_b, 0.0))
+    return (sum_ab - sum_a * sum_b / n) / scale if scale > 0 else None
 
 
 def _correlate(a: FloatImage, b: FloatImage) -> FloatImage:
     """Return the phase correlation; its peak at (y, x) says b moved by (y, x) lies on a."""
     from scipy import fft
 
-    window = np.outer(*(np.hanning(length + 2)[1:-1] for length in a.shape))
+    window = np.outer(*(np.hanning(length + 2)[1:-1] for length in a.shape)).astype(np.float32)
     cross = fft.rfft2(a * window) * np.conj(fft.rfft2(b * window))
     size = np.abs(cross)
-    cross /= np.maximum(size, 1e-6 * float(size.max()) + 1e-300)
+    cross /= np.maximum(size, 1e-6 * float(size.max()) + 1e-30)
     surface: FloatImage = fft.irfft2(cross, a.shape)
     return surface
 

@@ -151,6 +151,8 @@ class WorkflowPlan:
 
     def existing_tile_files(self, wildcards: Wildcards) -> list[str]:
         """Return the files that an acquisition's raw tiles consist of, those that exist."""
+        if self._row(wildcards).camera_tile_px is not None:
+            return self.existing_raw_file(wildcards)
         path = Path(self.raw_file(wildcards))
         return [file.as_posix() for file in source_files(path) if file.is_file()]
 
