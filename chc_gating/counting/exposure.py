@@ -17,6 +17,7 @@ from chc_gating.counting.blood_count import (
     list_columns,
 )
 from chc_gating.counting.live_share import find_live_share
+from chc_gating.counting.scored_area import find_scored_area
 from chc_gating.model.acquisition import AcquisitionResult
 from chc_gating.model.exposure import Exposure, ExposureSource, UncertainFactor
 from chc_gating.model.panel import Modality
@@ -194,7 +195,7 @@ def _plated_columns(acquired: Acquired) -> Mapping[str, object]:
 
 
 def _measure_by_volume_plated(acquired: Acquired) -> Exposure:
-    """Blood equivalent on the slide, times the share of the slide that was imaged."""
+    """Blood equivalent on the slide, times the shares that were imaged and scored."""
     row, plated = acquired.row, acquired.row.volume_plated_ml or 0.0
     imaged = 1.0 if row.fraction_acquired is None else row.fraction_acquired
     step = (
@@ -202,10 +203,15 @@ def _measure_by_volume_plated(acquired: Acquired) -> Exposure:
         if row.fraction_acquired is None
         else f"times fraction_acquired {imaged:.10g}, the share of the slide that was imaged"
     )
+    scored = find_scored_area(acquired.result)
+    if scored.share <= 0:
+        return Exposure(reason="volume_plated_ml: no part of the slide could be scored")
+    steps = (f"{plated:.10g} mL of blood on the slide (volume_plated_ml)", step)
     return Exposure(
-        volume_ml=plated * imaged,
+        volume_ml=plated * imaged * scored.share,
         source="volume_plated_ml",
-        steps=(f"{plated:.10g} mL of blood on the slide (volume_plated_ml)", step),
+        steps=steps if scored.step is None else (*steps, scored.step),
+        flags=scored.flags,
     )
 
 
@@ -220,15 +226,17 @@ def _measure_by_nucleated_cells(acquired: Acquired) -> Exposure:
     if not nucleated or not cells_per_ul:
         return Exposure(reason="nucleated_cells: no nucleated cell was found")
     sigma = find_log_sigma(draw.cbc_cv) if draw.cbc_cv else None
+    lost = find_scored_area(acquired.result).flags
+    of_scored = " in the part of the slide that was scored" if lost else ""
     return Exposure(
         volume_ml=nucleated / cells_per_ul / UL_PER_ML,
         source="nucleated_cells",
         steps=(
-            f"{nucleated:,} nucleated cells",
+            f"{nucleated:,} nucleated cells{of_scored}",
             describe_cells_per_ul(draw),
             "no recovery applies: leukocytes and candidates are taken to be lost alike",
         ),
-        flags=("unequal_losses",) if sigma else ("cbc_counting_error_only", "unequal_losses"),
+        flags=(*(("cbc_counting_error_only",) if sigma is None else ()), "unequal_losses", *lost),
         uncertain=(UncertainFactor(name=CELLS_PER_UL, sigma=sigma),) if sigma else (),
         recovery_applies=False,
     )

@@ -21,7 +21,7 @@ from chc_gating.kernels.records import (
     tabulate_starts,
 )
 from chc_gating.model.events import FloatArray
-from chc_gating.model.flags import event_flag_bit
+from chc_gating.model.flags import LOST_FLAG, event_flag_bit
 from chc_gating.model.phenotypes import CANDIDATE_CLASSES
 
 
@@ -59,7 +59,7 @@ def plot_course(
     place = {key: a for a, key in enumerate(different)}
     families = plan.phenotypes.families if plan.phenotypes is not None else ("outside",)
     order = plan.population_names
-    bits = ("bead", "nonfinite", "saturated", "leans_on_saturated", "left_by_when")
+    bits = ("bead", "nonfinite", "saturated", "leans_on_saturated", "left_by_when", LOST_FLAG)
     values = [(d.x.value, d.y.value) for d in plan.densities]
     return Course(
         bin_first=bin_first,

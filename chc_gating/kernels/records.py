@@ -16,7 +16,7 @@ BLOCK_EVENTS = 4000
 """Events of a block: 192 KB of 12 float32 channels, and about as much beside them; no power
 of two, so that columns do not fall on the same lines of the caches."""
 
-BEAD, NONFINITE, SATURATED, LEANS, LEFT = range(5)
+BEAD, NONFINITE, SATURATED, LEANS, LEFT, LOST = range(6)
 """Places in `Course.flag_bits`."""
 
 
@@ -31,7 +31,7 @@ class Course(NamedTuple):
     starts: NDArray[np.int16]  # (A, 65536), see `find_bin`
     stride: int  # densities take every stride-th event
     is_candidate: NDArray[np.bool_]  # (L,)
-    flag_bits: NDArray[np.uint32]  # (5,) bead, nonfinite, saturated, leans, left
+    flag_bits: NDArray[np.uint32]  # (6,) bead, nonfinite, saturated, leans, left, lost
 
 
 class Sums(NamedTuple):

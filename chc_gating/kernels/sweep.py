@@ -13,7 +13,7 @@ from chc_gating.kernels.gate_block import classify_block, flag_block, gate_block
 from chc_gating.kernels.margins import count_margins
 from chc_gating.kernels.options import kernel, part
 from chc_gating.kernels.plan_arrays import NOMINAL, NONE
-from chc_gating.kernels.records import BLOCK_EVENTS, LEANS, LEFT, NONFINITE, SATURATED
+from chc_gating.kernels.records import BLOCK_EVENTS, LEANS, LEFT, LOST, NONFINITE, SATURATED
 from chc_gating.kernels.tally import (
     count_bits,
     count_classes,
@@ -42,7 +42,7 @@ def sweep(  # type: ignore[no-untyped-def]
             b += 1
         end = min(begin + BLOCK_EVENTS, n, bin_first[b + 1] - first_event)
         block, size = stored[begin:end], end - begin
-        _open_block(block, begin, start, front_flags, state, desk)
+        _open_block(block, begin, start, front_flags, course.flag_bits[LOST], state, desk)
         gate_block(size, NOMINAL, start, stop, course.flag_bits[LEFT], plan, desk)
         if is_last:
             classify_block(size, NOMINAL, course.flag_bits[NONFINITE], plan, desk)
@@ -59,8 +59,11 @@ def sweep(  # type: ignore[no-untyped-def]
 
 
 @part
-def _open_block(block, begin, start, front_flags, state, desk):  # type: ignore[no-untyped-def]
-    """Lay the events of a block (n, m) on the desk, with what is known of them."""
+def _open_block(block, begin, start, front_flags, lost, state, desk):  # type: ignore[no-untyped-def]
+    """Lay the events of a block (n, m) on the desk, with what is known of them.
+
+    Events that come with the flag ``lost`` are in no population, not even that of all.
+    """
     n, m = block.shape
     column = desk.column
     for i in range(n):
@@ -81,6 +84,9 @@ def _open_block(block, begin, start, front_flags, state, desk):  # type: ignore[
     elif front_flags.shape[0] > 0:
         for i in range(n):
             flags[i] = front_flags[begin + i]
+    if front_flags.shape[0] > 0:
+        for i in range(n):
+            every[i] = np.uint8((flags[i] & lost) == 0)
 
 
 @part
@@ -191,7 +197,7 @@ def _move_cuts(n, begin, b, start, stop, plan, course, sums, state, room):  # ty
         close.invalid[j] = room.desk.invalid[rows[j]]
     for s in range(1, 3):
         for j in range(k):
-            close.member[0, j] = 1
+            close.member[0, j] = room.desk.member[0, rows[j]]
         for p in range(1, start):
             for j in range(k):
                 bits = state.mask[begin + rows[j], s]

@@ -136,14 +136,60 @@ class FlowFacts(Record):
     duration_s: float | None = None
 
 
+class LostArea(Record):
+    """An area of a slide that was not scored: squares that share sides, and the box around them.
+
+    ``kind``: out_of_focus, empty (no nuclei, and cells around it) or unread (one grey level).
+    """
+
+    kind: str
+    y0_px: int
+    y1_px: int
+    x0_px: int
+    x1_px: int
+    area_mm2: float
+    nuclei: int
+
+
+class SlideQuality(Record):
+    """What of a slide was scored, by squares of ``square_px``.
+
+    squares_by_state : scored, out_of_focus, empty, unread, outside (beyond the sample).
+    focus_reference : the squares' upper quartile of focus, None where too few tell; out of focus
+        is below ``focus_threshold``, the reference over ``focus_drop``.
+    sample_area_mm2 : of all squares but those outside; ``scored_share`` and ``lost_shares`` (by
+        kind) are parts of it and add up to 1.
+    nuclei_out_of_focus : nuclei in lost squares; they leave under area_out_of_focus.
+    saturated_shares : per channel, of every third row of pixels.
+    areas : the lost ones, largest first.
+    """
+
+    square_px: int
+    squares: int
+    squares_by_state: Mapping[str, int]
+    focus_reference: float | None
+    focus_drop: float
+    focus_threshold: float | None
+    sample_area_mm2: float
+    scored_share: float
+    lost_shares: Mapping[str, float]
+    nuclei_out_of_focus: int
+    saturated_shares: Mapping[str, float]
+    areas: tuple[LostArea, ...] = ()
+
+
 class SlideFacts(Record):
-    """What was found on a slide; areas in mm2, sizes in pixels and um."""
+    """What was found on a slide; areas in mm2, sizes in pixels and um.
+
+    ``quality`` is None until the slide is measured.
+    """
 
     width_px: int
     height_px: int
     pixel_size_um: float
     nuclei: int
     area_mm2: float
+    quality: SlideQuality | None = None
 
 
 class AcquisitionResult(Record):
@@ -218,4 +264,5 @@ class AcquisitionQuality(Record):
     event_count: int | None = None
     time_bins: tuple[TimeBin, ...] = ()
     channels: tuple[ChannelQuality, ...] = ()
+    slide: SlideQuality | None = None
     notes: tuple[str, ...] = ()

@@ -20,8 +20,14 @@ EVENT_FLAGS: dict[str, str] = {
     "several_nuclei": "the nucleus touches another or is notched; it may be two cells",
     "out_of_focus": "the nucleus is blurred against the slide's leukocytes",
     "little_dna": "holds less than a quarter of a leukocyte's DNA; it may be debris",
+    "in_area_out_of_focus": (
+        "lies in an area of the slide that is out of focus; not counted, and the exposure is lower"
+    ),
 }
 """Event flags in bit order: the first is bit 0."""
+
+LOST_FLAG = "in_area_out_of_focus"
+"""Events that the front end gives this flag are in no population, and have no class."""
 
 DRAW_FLAGS: dict[str, str] = {
     "exposure_upper_bound": (
@@ -61,6 +67,10 @@ DRAW_FLAGS: dict[str, str] = {
     ),
     "sensitive_to_cuts": "CHC or CTC change by more than half when all cuts move by 10 %",
     "cells_touch": "more than half of the candidates touch a neighbour on the slide",
+    "area_out_of_focus": "part of the slide is out of focus; the exposure is lowered by it",
+    "area_empty": (
+        "part of the slide holds no nuclei amid cells, or no pixels; the exposure is lowered by it"
+    ),
 }
 """Flags of a draw or an acquisition, with their meaning in words."""
 

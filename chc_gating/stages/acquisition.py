@@ -201,6 +201,7 @@ def describe_quality(result: GatingResult, measured: Measured) -> AcquisitionQua
                 strict=True,
             )
         ),
+        slide=None if measured.slide is None else measured.slide.quality,
         notes=(*measured.notes, *_describe_kept(result)),
     )
 

@@ -9,7 +9,12 @@ from chc_gating.batch.rows import Acquisition, Draw
 from chc_gating.counting.blood_count import find_expected_wbc, find_log_sigma
 from chc_gating.counting.exposure import Acquired, find_exposure
 from chc_gating.counting.live_share import compute_live_share, find_live_share
-from chc_gating.model.acquisition import AcquisitionResult, FlowFacts
+from chc_gating.model.acquisition import (
+    AcquisitionResult,
+    FlowFacts,
+    SlideFacts,
+    SlideQuality,
+)
 from chc_gating.model.exposure import Exposure
 
 BEADS = {"bead_population": "beads", "beads_added": 49_500.0, "blood_in_tube_ml": 1.0}
@@ -136,6 +141,59 @@ def test_plated_volume_comes_before_the_blood_count() -> None:
 def test_imaged_share_of_a_slide_lowers_the_plated_volume() -> None:
     row = make_row(**SLIDE, volume_plated_ml=0.5, fraction_acquired=0.25)
     assert find(row, slide_result()).volume_ml == pytest.approx(0.125)
+
+
+def slide_facts(**lost: float) -> SlideFacts:
+    """Facts of a slide of which the given shares were lost, by kind."""
+    quality = SlideQuality(
+        square_px=256,
+        squares=100,
+        squares_by_state={},
+        focus_reference=0.01,
+        focus_drop=3.0,
+        focus_threshold=0.01 / 3,
+        sample_area_mm2=10.0,
+        scored_share=1 - sum(lost.values()),
+        lost_shares={"out_of_focus": 0.0, "empty": 0.0, "unread": 0.0, **lost},
+        nuclei_out_of_focus=40,
+        saturated_shares={},
+    )
+    return SlideFacts(
+        width_px=9, height_px=9, pixel_size_um=0.5, nuclei=9, area_mm2=10.0, quality=quality
+    )
+
+
+def test_area_out_of_focus_or_empty_lowers_the_plated_volume_and_is_told() -> None:
+    row = make_row(**SLIDE, volume_plated_ml=0.5, fraction_acquired=0.5)
+    exposure = find(row, slide_result(slide=slide_facts(out_of_focus=0.15, empty=0.05)))
+    assert exposure.volume_ml == pytest.approx(0.5 * 0.5 * 0.8)
+    assert exposure.flags == ("area_empty", "area_out_of_focus")
+    assert exposure.steps[-1] == (
+        "times 0.8, the share of the sample's area that was scored (0.15 out of focus, 0.05 "
+        "without nuclei amid cells)"
+    )
+
+
+def test_a_slide_that_was_scored_whole_keeps_its_volume() -> None:
+    row = make_row(**SLIDE, volume_plated_ml=0.5)
+    exposure = find(row, slide_result(slide=slide_facts()))
+    assert (exposure.volume_ml, exposure.flags) == (0.5, ())
+
+
+def test_a_slide_of_which_nothing_was_scored_has_no_volume() -> None:
+    row = make_row(**SLIDE, volume_plated_ml=0.5)
+    exposure = find(row, slide_result(slide=slide_facts(unread=1.0)))
+    assert exposure.reason == "volume_plated_ml: no part of the slide could be scored"
+
+
+def test_nucleated_cells_are_those_of_the_scored_part() -> None:
+    """Cells of lost areas are in no population: neither counted nor among the nucleated ones."""
+    facts = slide_facts(out_of_focus=0.25)
+    exposure = find(make_row(**SLIDE), slide_result(slide=facts), make_draw(**BLOOD_COUNT))
+    plain = find(make_row(**SLIDE), slide_result(), make_draw(**BLOOD_COUNT))
+    assert exposure.volume_ml == plain.volume_ml
+    assert exposure.flags == (*plain.flags, "area_out_of_focus")
+    assert exposure.steps[0] == "50,000 nucleated cells in the part of the slide that was scored"
 
 
 def test_gradient_slide_counts_against_lymphocytes_and_monocytes() -> None:

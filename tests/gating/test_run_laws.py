@@ -12,6 +12,7 @@ from chc_gating.gating.run import bin_events, run_plan
 from chc_gating.model.flags import event_flag_bit
 from tests.gating.scenes import (
     CHANNELS,
+    GATES,
     INVERSE,
     make_events,
     make_gates,
@@ -225,6 +226,32 @@ def test_flags_that_the_front_end_knows_are_kept_counted_and_heeded() -> None:
     row = found.class_names.index("leukocyte")
     assert found.class_without_saturated[row] == (clean & is_leukocyte).sum()
     assert found.class_counts[row] == is_leukocyte.sum() > (clean & is_leukocyte).sum()
+
+
+@pytest.mark.parametrize("with_rule", [False, True])
+def test_events_of_a_lost_area_are_in_no_population_and_counted(*, with_rule: bool) -> None:
+    """The law: the others are what they are in a stream without them."""
+    polygon = {"of": ["FSC-A", "SSC-A"], "vertices": [[0, 0], [3500, 0], [3500, 1800], [0, 1800]]}
+    populations = {"wide": {"polygon": polygon}} if with_rule else {}
+    plan = make_plan(make_gates(populations=populations | GATES["populations"]))
+    flags = np.zeros(len(EVENTS), dtype=np.uint32)
+    lost = np.arange(len(EVENTS)) % 7 < 3
+    flags[lost] = event_flag_bit("in_area_out_of_focus")
+    found = run_plan(make_stream(EVENTS, event_flags=flags), plan, keep_events=True)
+    alone = run_plan(make_stream(EVENTS[~lost]), plan, keep_events=True)
+    assert found.event_class is not None
+    assert alone.event_class is not None
+    assert found.event_count == len(EVENTS)
+    assert found.flag_counts["in_area_out_of_focus"] == lost.sum()
+    for name in ("population_counts", "population_invalid", "class_counts", "class_high_cut"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(alone, name))
+    np.testing.assert_array_equal(found.class_low_cut, alone.class_low_cut)
+    np.testing.assert_array_equal(found.event_class[~lost], alone.event_class)
+    assert not found.event_class[lost].any()
+    assert (found.nucleated_events, found.candidates.total) == (
+        alone.nucleated_events,
+        alone.candidates.total,
+    )
 
 
 def test_time_bins_last_until_the_next_one_starts() -> None:

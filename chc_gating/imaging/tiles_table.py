@@ -1,0 +1,81 @@
+"""tiles.parquet: what each square of a slide holds, and whether it was scored."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chc_gating.errors import ChcError
+from chc_gating.imaging.background import SQUARE_PX
+from chc_gating.imaging.quality_areas import LOST, Judged
+from chc_gating.imaging.quality_maps import QualityMaps
+
+if TYPE_CHECKING:
+    import pyarrow
+
+
+def tiles_schema(channels: Sequence[str]) -> pyarrow.Schema:
+    """Return the columns of tiles.parquet.
+
+    y0_px, x0_px, height_px, width_px; nuclei; focus (empty where unknown); state (scored,
+    out_of_focus, empty, unread, outside); of each channel background:NAME in grey levels and
+    saturated_share:NAME.
+    """
+    import pyarrow as pa
+
+    whole = ("y0_px", "x0_px", "height_px", "width_px", "nuclei")
+    fields = [pa.field(name, pa.int64()) for name in whole]
+    fields += [pa.field("focus", pa.float64()), pa.field("state", pa.string())]
+    for name in channels:
+        fields += [
+            pa.field(f"{what}:{name}", pa.float64()) for what in ("background", "saturated_share")
+        ]
+    return pa.schema(fields)
+
+
+def build_tiles(maps: QualityMaps, judged: Judged) -> pyarrow.Table:
+    """Return tiles.parquet: a row per square, in raster order."""
+    import pyarrow as pa
+
+    boxes = maps.boxes()
+    columns: list[pa.Array] = [
+        pa.array([box.y0 for box in boxes], pa.int64()),
+        pa.array([box.x0 for box in boxes], pa.int64()),
+        pa.array([box.height for box in boxes], pa.int64()),
+        pa.array([box.width for box in boxes], pa.int64()),
+        pa.array(maps.nuclei.ravel()),
+        pa.array(judged.focus.ravel(), from_pandas=True),
+        pa.array(judged.state.ravel().tolist(), pa.string()),
+    ]
+    shares = maps.saturated_share
+    for c in range(len(maps.channels)):
+        columns.append(pa.array(maps.background[..., c].ravel(), from_pandas=True))
+        columns.append(pa.array(shares[..., c].ravel()))
+    return pa.Table.from_arrays(columns, schema=tiles_schema(maps.channels))
+
+
+def find_lost_cells(
+    path: Path, ids: NDArray[np.int64], *, slide_shape: tuple[int, int]
+) -> NDArray[np.bool_]:
+    """Return which cells (k,) have their seed pixel in a square that was not scored.
+
+    ids : indices of seed pixels. Raises ChcError where ``path`` holds no tiles of such a slide.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        states = pq.read_table(path, columns=["state"])["state"].to_pylist()
+    except (FileNotFoundError, pa.ArrowInvalid):
+        raise ChcError(f"{path}: no tiles that chc measure wrote; run it again") from None
+    rows, columns = (-(-length // SQUARE_PX) for length in slide_shape)
+    if len(states) != rows * columns:
+        raise ChcError(f"{path}: tiles of another slide; run chc measure again")
+    state = np.array(states, dtype=np.str_).reshape(rows, columns)
+    y, x = np.divmod(ids, slide_shape[1])
+    lost: NDArray[np.bool_] = np.isin(state[y // SQUARE_PX, x // SQUARE_PX], LOST)
+    return lost
