@@ -22,7 +22,7 @@ MOVES = {"nominal": 1.0, "low_cut": 0.9, "high_cut": 1.1}
 DENSITIES = (
     ("all", "FSC-A", "SSC-A"),
     ("intact", "FSC-A", "FSC-H"),
-    ("singlet", "BV421-A", "FSC-A"),
+    ("singlet", "BV421-A", "SSC-A"),
     ("viable", "APC-A", "PE-A"),
     ("viable", "APC-A", "FITC-A"),
 )
