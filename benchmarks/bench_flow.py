@@ -5,9 +5,10 @@
 
 Writes FCS files of 12 float32 channels with a $SPILLOVER of 8 x 8 to a temporary folder, block by
 block. Every way reads, compensates, gates scatter, singlets by ratio and viability, calls three
-markers and counts phenotypes; ours also writes its result folder. Each runs in a process of its
-own with one thread, start included, the fingerprint of the raw file left out. Counts must be equal,
-else the exit code is 1. Memory is the peak of the process.
+markers and counts phenotypes; ours and one of the peers also write the tables of a result. Each
+runs in a process of its own with one thread, start included, the fingerprint of the raw file left
+out. Counts must be equal, those with moved cuts too, else the exit code is 1. Memory is the peak of
+the process.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ MARKERS = {"CD45": "APC-A", "EPCAM": "PE-A", "CK": "FITC-A", "VIA": "BV421-A"}
 ROLES = {"CD45": "leukocyte", "EPCAM": "epithelial", "CK": "epithelial", "VIA": "viability"}
 INTACT = {"FSC-A": (30000.0, None), "SSC-A": (None, 150000.0)}
 SINGLET = (0.9, 1.6)
+GIVEN = json.dumps({"cuts": CUTS, "markers": MARKERS, "intact": INTACT, "singlet": SINGLET})
 BLOCK_EVENTS = 250_000
 FLOWKIT_UP_TO = 10_000_000  # it needs 4.5 GB for that many
 
@@ -213,7 +215,7 @@ def run(command: list[str]) -> Run:
 
 
 class Bench:
-    """The three ways over a file."""
+    """The ways over a file."""
 
     def __init__(self, folder: Path, peers: str) -> None:
         self.folder, self.peers = folder, peers
@@ -234,16 +236,35 @@ class Bench:
         return run([sys.executable, __file__, "--flowkit", str(path)])
 
     def fcsparser(self, path: Path) -> Run:
-        """By fcsparser and numpy in float32, from the peers' environment."""
-        given = {"cuts": CUTS, "markers": MARKERS, "intact": INTACT, "singlet": SINGLET}
-        return run([self.peers, str(HERE / "peer_fcsparser.py"), str(path), json.dumps(given)])
+        """By fcsparser and numpy in float32, counts only, from the peers' environment."""
+        return run([self.peers, str(HERE / "peer_fcsparser.py"), str(path), GIVEN])
+
+    def fcsparser_tables(self, path: Path) -> Run:
+        """The same, with the tables that ours writes."""
+        output = str(self.folder / "peer")
+        return run([self.peers, str(HERE / "peer_tables.py"), str(path), GIVEN, output])
+
+    def moved_counts(self) -> dict[str, list[int]]:
+        """Return our counts with lower and with higher cuts."""
+        found = json.loads((self.folder / "result" / "populations.json").read_text())
+        counts = {p["name"]: [p["low_cut"], p["high_cut"]] for p in found["phenotypes"]}
+        return {name: counts[name] for name in PHENOTYPES}
+
+    def moved_counts_of_peer(self) -> dict[str, list[int]]:
+        """Return the peer's counts with lower and with higher cuts."""
+        moved = json.loads((self.folder / "peer" / "populations.json").read_text())["moved_cuts"]
+        return {name: [moved["low_cut"][name], moved["high_cut"][name]] for name in PHENOTYPES}
 
     def compare(self, events: int, repeats: int) -> list[str]:
         """Return the table rows of one file; ways take turns, the best of each counts."""
         path = self.folder / "bench.fcs"
         write_fcs(path, events)
         self.ours(path)  # compiles kernels where they are not cached, and warms the page cache
-        ways = {"chc gate-flow": self.ours, "fcsparser + numpy": self.fcsparser}
+        ways = {
+            "chc gate-flow": self.ours,
+            "fcsparser + numpy, the same tables": self.fcsparser_tables,
+            "fcsparser + numpy, counts only": self.fcsparser,
+        }
         if events <= FLOWKIT_UP_TO:
             ways["FlowKit"] = self.flowkit
         runs = {name: [] for name in ways}
@@ -254,6 +275,8 @@ class Bench:
         counts = {name: json.loads(done[0].text) for name, done in runs.items()}
         if any(c != counts["chc gate-flow"] for c in counts.values()):
             raise SystemExit(f"the counts differ: {counts}")
+        if self.moved_counts() != self.moved_counts_of_peer():
+            raise SystemExit("the counts with moved cuts differ")
         first = min(r.seconds for r in runs["chc gate-flow"])
         return [row(events, name, done, first) for name, done in runs.items()]
 
@@ -316,11 +339,12 @@ Printed by `make bench` (`benchmarks/bench_flow.py`); run it to have the numbers
 {machine}
 
 Work: read 12 float32 channels, compensate by an 8 x 8 $SPILLOVER, gate scatter, singlets and
-viability, call three markers, count phenotypes; ours also counts per time bin and with moved cuts,
-fills densities, keeps candidates and writes the acquisition folder. One process and one thread
-each, start included, page cache warm, the fingerprint of the raw file left out, the best of several
-turns (FlowKit: one). Counts are equal, or there is no table. The last column is how many times as
-long as ours.
+viability, call three markers, count phenotypes. Ours and "the same tables" also count per time bin
+and with cuts moved by 10 %, fill five densities of 128 x 128, count the margins of channels and
+write candidates with all channels (`benchmarks/peer_tables.py`). One process and one thread each,
+start included, page cache warm, the fingerprint of the raw file left out, the best of several turns
+(FlowKit: one). Counts are equal, or there is no table. The last column is how many times as long as
+ours.
 
 | events | way | wall s | peak MB | ratio |
 |---:|---|---:|---:|---:|

@@ -80,15 +80,16 @@ class FcsFile:
         if values not in ("stored", "linear"):
             raise ValueError(f"values must be 'stored' or 'linear', not {values!r}")
         require_unchanged(self.path, self._opened)
-        out = self._decoder.decode_stored(
-            self._read(0, self.event_count), dtype=np.dtype(np.float64)
-        )
+        linear = values == "linear"
+        decode = self._decoder.decode_linear if linear else self._decoder.decode_stored
+        raw = self._read(0, self.event_count)
+        out = np.empty((self.event_count, len(self.channels)))
+        decode(raw, out)
         require_unchanged(self.path, self._opened)
-        if values == "linear":
-            self._decoder.undo_logs(out)
+        if linear:
             with np.errstate(all="ignore"):
                 out *= self.factors
-        return out.astype(np.float64, copy=False)
+        return out
 
     def batches(self, size: int = DEFAULT_BATCH) -> Iterator[FloatArray]:
         """Yield the linear values of `read` in (<=size, m) float64 batches, in file order."""
@@ -134,17 +135,20 @@ class FcsFile:
         rooms = Rooms()
         for first in range(0, self.event_count, size):
             require_unchanged(self.path, self._opened)
-            raw = self._read(first, min(size, self.event_count - first), rooms)
-            raw.flags.writeable = False
-            if self._decoder.is_plain:
-                batch = self._decoder.view_events(raw)
-            else:
-                batch = self._decoder.decode_stored(raw, dtype=self._decoder.dtype)
-                self._decoder.undo_logs(batch)
-            del raw
+            batch = self._read_batch(first, min(size, self.event_count - first), rooms)
+            batch.flags.writeable = False
             yield batch
-            del batch
+            del batch  # so that the next one finds its room free
         require_unchanged(self.path, self._opened)
+
+    def _read_batch(self, first: int, count: int, rooms: Rooms) -> StoredBatch:
+        raw = self._read(first, count, rooms)
+        if self._decoder.is_plain:
+            return self._decoder.view_events(raw)
+        dtype, m = self._decoder.dtype, len(self.channels)
+        out: StoredBatch = rooms.take(count * m * dtype.itemsize).view(dtype).reshape(count, m)
+        self._decoder.decode_linear(raw, out)
+        return out
 
     def _read(self, first: int, count: int, rooms: Rooms | None = None) -> NDArray[np.uint8]:
         """Return the bytes of so many events."""
@@ -162,7 +166,8 @@ class FcsFile:
         for start in starts:
             raw = self._read(start, min(block, self.event_count - start))
             if len(raw):
-                stored = self._decoder.decode_stored(raw, dtype=np.dtype(np.float64))
+                stored = np.empty((len(raw) // self.layout.event_bytes, len(self.channels)))
+                self._decoder.decode_stored(raw, stored)
                 maxima = np.fmax(maxima, np.fmax.reduce(stored, axis=0))
         return maxima
 

@@ -22,7 +22,8 @@ def score_events(raw: NDArray[np.uint8], layout: Layout, decoder: EventDecoder) 
     if count == 0:
         return 0.0
     block = raw[: count * layout.event_bytes]
-    stored = decoder.decode_stored(block, dtype=np.dtype(np.float64)).astype(np.float64)
+    stored = np.empty((count, len(layout.parameters)))
+    decoder.decode_stored(block, stored)
     shares = [_share_in_range(stored, layout)]
     if layout.time_index is not None and count > 1:
         with np.errstate(invalid="ignore"):

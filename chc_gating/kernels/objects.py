@@ -29,11 +29,12 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import llvmlite
-import llvmlite.binding as llvm
 import numpy as np
+
+if TYPE_CHECKING:
+    import llvmlite.binding as llvm
 
 _LOG = logging.getLogger(__name__)
 
@@ -139,6 +140,8 @@ def folders() -> Sequence[Path]:
 @cache
 def _state() -> str:
     """Return a hash of what all code depends on."""
+    import llvmlite
+
     numba = find_spec("numba")
     if numba is None or numba.origin is None:
         raise ImportError("numba is not installed")
@@ -153,12 +156,16 @@ def _state() -> str:
 
 def describe_processor() -> str:
     """Return system, name and features of the processor that code is made for."""
+    import llvmlite.binding as llvm
+
     features = llvm.get_host_cpu_features().flatten()
     return f"{llvm.get_process_triple()} {llvm.get_host_cpu_name()} {features}"
 
 
 def target_machine() -> llvm.TargetMachine:
     """Return what makes code for this processor, set up as numba does it."""
+    import llvmlite.binding as llvm
+
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     target = llvm.Target.from_triple(llvm.get_process_triple())
@@ -205,6 +212,8 @@ _ENGINES: list[llvm.ExecutionEngine] = []
 
 
 def _link(symbol: str, code: bytes) -> _Entry:
+    import llvmlite.binding as llvm
+
     engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), target_machine())
     engine.add_object_file(llvm.ObjectFileRef.from_data(code))
     engine.finalize_object()

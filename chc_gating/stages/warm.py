@@ -6,18 +6,19 @@ import numpy as np
 
 from chc_gating.gating.compile import compile_gates
 from chc_gating.gating.run import run_plan
-from chc_gating.kernels.entries import find_inside_polygon
+from chc_gating.kernels.entries import decode_bytes, decode_words, find_inside_polygon
 from chc_gating.model.events import EventStream
 from chc_gating.model.gates import Gates
 from chc_gating.model.panel import Panel
 
 
 def warm() -> None:
-    """Compile the kernels of the gating pass, for float32 and float64 events.
+    """Compile the kernels of reading and of the gating pass, for float32 and float64 events.
 
-    They are kept beside the code, or in numba's own cache folder where that cannot be written; a
+    They are kept beside the code, or in the user's cache folder where that cannot be written; a
     process that finds them there loads them. Nothing happens where they are there already.
     """
+    warm_reading()
     panel = Panel.model_validate(
         {"name": "warm", "channels": {"A": {"marker": "CD45", "role": "leukocyte"}}}
     )
@@ -34,6 +35,19 @@ def warm() -> None:
     for events in (np.ones((1, 1), dtype=np.float32), np.ones((1, 1))):
         run_plan(_stream(events), plan)
     find_inside_polygon(np.zeros((1, 2)), np.zeros((3, 2)), np.zeros(1, dtype=np.bool_))
+
+
+def warm_reading() -> None:
+    """Compile the kernels that decode integers, of every width."""
+    one, none = np.zeros(1, dtype=np.int64), np.zeros(0)
+    byte = np.zeros((1, 1), dtype=np.uint8)
+    place, mask = np.zeros((1, 8), dtype=np.uint64), np.zeros(1, dtype=np.uint64)
+    first, is_float = np.zeros(2, dtype=np.int64), np.zeros(1, dtype=np.uint8)
+    for out in (np.zeros(1, dtype=np.float32), np.zeros(1)):
+        for width in (1, 2, 4, 8):
+            word = np.zeros(1, dtype=f"u{width}")
+            decode_words(word, word, out)
+        decode_bytes(byte, place, one + 1, mask, is_float, first, none, out.reshape(1, 1))
 
 
 def _stream(events: np.ndarray) -> EventStream:

@@ -88,6 +88,7 @@ def test_an_event_is_near_where_a_moved_cut_changes_its_state() -> None:
 
 EDGES = np.sinh(np.linspace(-7, 7, 129))
 STARTS = tabulate_starts(EDGES)
+find_bin(0.0, EDGES, STARTS)  # compiled before the time of a test is taken
 
 
 @given(st.one_of(st.floats(-2000, 2000), st.floats(allow_nan=False, allow_infinity=False)))
