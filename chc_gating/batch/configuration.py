@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar, cast
@@ -34,16 +35,23 @@ SHEETS: dict[str, type[Row]] = {
 
 
 def load_batch(
-    config_path: Path, *, directory: Path = Path(), only_draw: str | None = None
+    config_path: Path,
+    *,
+    directory: Path = Path(),
+    only_draw: str | None = None,
+    only_patient: str | None = None,
 ) -> Batch:
     """Return the batch of a config.yaml; paths in it are relative to ``directory``.
 
     Raw files are not read. With ``only_draw`` only the rows of that draw, and of spike
-    draws, are read and checked: for the many jobs of a batch that was checked as a whole.
+    draws, are read and checked: for the many jobs of a batch that was checked as a whole. With
+    ``only_patient`` likewise the rows of that patient in every sheet.
 
     Raises ConfigError with every fault of the configuration, sheets, panels and gates.
     """
-    assembly = assemble_batch(config_path, directory=directory, only_draw=only_draw)
+    assembly = assemble_batch(
+        config_path, directory=directory, only_draw=only_draw, only_patient=only_patient
+    )
     if assembly.batch is None or assembly.faults:
         raise ConfigError(list(dict.fromkeys(assembly.faults)))
     return assembly.batch
@@ -78,7 +86,11 @@ class Assembly:
 
 
 def assemble_batch(
-    config_path: Path, *, directory: Path = Path(), only_draw: str | None = None
+    config_path: Path,
+    *,
+    directory: Path = Path(),
+    only_draw: str | None = None,
+    only_patient: str | None = None,
 ) -> Assembly:
     """Read a batch as far as it can be read, and keep all its faults."""
     found = Assembly()
@@ -86,7 +98,13 @@ def assemble_batch(
     config = _read_configuration(config_path, directory, found)
     if config is None:
         return found
-    _read_sheets(config, directory=directory, only_draw=only_draw, found=found)
+    if only_draw is not None:
+        wanted = _Wanted(_NOT_FOR_ONE_DRAW, lambda: _keep_draw(only_draw, found))
+    elif only_patient is not None:
+        wanted = _Wanted(("controls",), lambda: _keep_patient(only_patient, found))
+    else:
+        wanted = _Wanted()
+    _read_sheets(config, directory=directory, wanted=wanted, found=found)
     if only_draw is not None and "draws" in found.tables:
         known = [cells.get("draw") for _, cells in found.tables["draws"].texts]
         if only_draw not in known:
@@ -167,14 +185,22 @@ def _without_faults(document: Document, faults: list[Fault]) -> Document:
     return Document(document.file, data, document.root)
 
 
+@dataclass(frozen=True)
+class _Wanted:
+    """Which sheets are left out, and what rows of the others are kept, asked sheet by sheet."""
+
+    left_out: tuple[str, ...] = ()
+    find_keep: Callable[[], Keep | None] = lambda: None
+
+
 def _read_sheets(
-    config: Configuration, *, directory: Path, only_draw: str | None, found: Assembly
+    config: Configuration, *, directory: Path, wanted: _Wanted, found: Assembly
 ) -> None:
     for name, record in SHEETS.items():
         path = getattr(config, name)
-        if path is None or (only_draw is not None and name in _NOT_FOR_ONE_DRAW):
+        if path is None or name in wanted.left_out:
             continue
-        keep = None if only_draw is None else _keep_draw(only_draw, found)
+        keep = wanted.find_keep()
         try:
             sheet = read_sheet(directory / path, shown=path)
         except ConfigError as error:
@@ -197,6 +223,13 @@ def _keep_draw(draw_id: str, found: Assembly) -> Keep:
     texts = found.tables["draws"].texts if "draws" in found.tables else []
     wanted = {draw_id} | {cells.get("draw", "") for _, cells in texts}
     return lambda cells: cells.get("cohort") == "spike" or cells.get("draw") in wanted
+
+
+def _keep_patient(patient: str, found: Assembly) -> Keep:
+    """Keep the rows of one patient, and the acquisitions of its draws."""
+    texts = found.tables["draws"].texts if "draws" in found.tables else []
+    draws = {cells.get("draw", "") for _, cells in texts}
+    return lambda cells: cells.get("patient") == patient or cells.get("draw") in draws
 
 
 def _used(found: Assembly, column: str) -> list[str]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from functools import lru_cache
+from pathlib import Path
 
 from chc_gating.batch.contents import Batch
+from chc_gating.batch.spillover_tables import read_spillover_table
 from chc_gating.model.gates import Gates
-from chc_gating.model.panel import Panel
+from chc_gating.model.panel import SPILLOVER_WORDS, Panel
 
 _DIGITS = 16
 _SETTINGS = ("min_events", "ring_um")
@@ -45,6 +47,22 @@ def hash_panel(panel: Panel) -> str:
     """
     unsaid = {"segmentation"} if panel.segmentation is None else None
     return _hash_text(panel.model_dump_json(by_alias=True, exclude=unsaid))
+
+
+def hash_measuring_panel(panel: Panel, directory: Path) -> str:
+    """Return 16 hex digits over a panel and the numbers of its spillover table.
+
+    It is what limits match by.
+    A table counts by its channels and numbers, not by its name or its spelling. A panel without a
+    table hashes as by `hash_panel`; paths are relative to ``directory``.
+
+    Raises ConfigError for a table that cannot be read.
+    """
+    if panel.spillover in SPILLOVER_WORDS:
+        return hash_panel(panel)
+    table = read_spillover_table(directory / panel.spillover)
+    bare = hash_panel(panel.model_copy(update={"spillover": "table"}))
+    return _hash_text(json.dumps([bare, table.names, table.rows]))
 
 
 def hash_gates(gates: Gates) -> str:

@@ -41,14 +41,22 @@ def _are_not_rare(group: Group) -> bool:
 def _is_sensitive(group: Group, phenotype: str) -> bool:
     found = [p for m in group.summed for p in m.result.phenotypes if p.name == phenotype]
     count = sum(p.events for p in found)
-    for edge in ("low_cut", "high_cut"):
-        moved = [getattr(p, edge) for p in found]
-        if None in moved:
-            continue
-        change = abs(sum(moved) - count)
-        if change >= SENSITIVE_EVENTS and change > SENSITIVE_SHARE * count:
-            return True
-    return False
+    sides = [[getattr(p, edge) for p in found] for edge in ("low_cut", "high_cut")]
+    return moves_with_cuts(count, *(None if None in side else sum(side) for side in sides))
+
+
+def moves_with_cuts(count: int, low_cut: int | None, high_cut: int | None) -> bool:
+    """Return whether a count changes by more than half, and by 3 events or more, with the cuts.
+
+    low_cut, high_cut : the count with all cuts a tenth lower and higher; None where not known.
+
+    Examples
+    --------
+    >>> moves_with_cuts(4, 8, 3), moves_with_cuts(100, 140, 80), moves_with_cuts(0, None, 2)
+    (True, False, False)
+    """
+    changes = [abs(moved - count) for moved in (low_cut, high_cut) if moved is not None]
+    return any(c >= SENSITIVE_EVENTS and c > SENSITIVE_SHARE * count for c in changes)
 
 
 def _mostly_touch(group: Group) -> bool:

@@ -21,6 +21,8 @@ from chc_gating.model.phenotypes import CANDIDATE_CLASSES
 STANDARD_ML = 7.5
 WBC_TOLERANCE = 2.0
 """Factor by which leukocytes per volume may differ from the blood count without a flag."""
+LEAST_MONONUCLEAR = 0.1
+"""Lymphocytes and monocytes as a share of leukocytes, at the least: in neutrophilia."""
 _NOT_VOLUMETRIC = ("nucleated_cells", "volume_ml")
 """Sources that say nothing of their own on leukocytes per volume: from the blood count, or not
 yet reduced by recovery."""
@@ -125,10 +127,18 @@ def find_group_flags(sums: Sums) -> tuple[str, ...]:
 
 
 def _wbc_differs(sums: Sums) -> bool:
-    implied, stated = sums.implied_wbc_per_ul, find_expected_wbc(sums.group.draw).per_ul
-    if implied is None or stated is None:
+    """Return whether leukocytes per volume differ by more than a factor of 2 from what is expected.
+
+    With a blank ``preparation`` anything between a tenth of the leukocytes (the least that a
+    gradient keeps) and all of them may be expected, and is given the same factor.
+    """
+    implied, draw = sums.implied_wbc_per_ul, sums.group.draw
+    if implied is None or draw.wbc_per_ul is None:
         return False
-    return not stated / WBC_TOLERANCE <= implied <= stated * WBC_TOLERANCE
+    stated = find_expected_wbc(draw).per_ul
+    least = stated if stated is not None else draw.wbc_per_ul * LEAST_MONONUCLEAR
+    most = stated if stated is not None else draw.wbc_per_ul
+    return not least / WBC_TOLERANCE <= implied <= most * WBC_TOLERANCE
 
 
 def _build_row(sums: Sums, base: RowBase, *, phenotype: str, flags: tuple[str, ...]) -> CountRow:

@@ -123,7 +123,8 @@ class FlowFacts(Record):
     ``abort_events`` and ``lost_events`` are $ABRT and $LOST; ``volume_ul`` is $VOL in microlitres
     with ``volume_note`` saying how its unit was decided, and ``volume_unit_repaired`` where it is
     not the standard's; ``duration_s`` from Time, else $BTIM and $ETIM; ``volume_refused`` says
-    why a volume that is given cannot be used.
+    why a volume that is given cannot be used. ``unstable_bins`` of ``time_bins`` parts of its time
+    have an unstable event rate; None where time was not looked at.
     """
 
     fcs_version: str
@@ -134,6 +135,8 @@ class FlowFacts(Record):
     volume_unit_repaired: bool = False
     volume_refused: str | None = None
     duration_s: float | None = None
+    time_bins: int | None = None
+    unstable_bins: int | None = None
 
 
 class LostArea(Record):

@@ -214,7 +214,11 @@ def _find_notes(
     if not any_cells:
         notes.append("all counts are zero: the bounds hold counting error only")
     if empty.field == "stage" and order_stages(levels) is None:
-        notes.append("no trend: not all stages have a known order (0 to 4, I to IV)")
+        strange = ", ".join(name for name in levels if order_stages([name]) is None)
+        notes.append(
+            f"no trend and no order of stages: {strange} is none of 0 to 4 or I to IV (with or "
+            "without a letter, such as IIIB); write the stages so in the draws sheet"
+        )
     lots = {name: {m.lot for m in empty.members if m.level == name} for name in levels}
     if len({frozenset(lot for lot in own) for own in lots.values()}) > 1:
         notes.append("the groups differ in lots: a difference may be the lots'")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from chc_gating.counting.doubts import moves_with_cuts
 from chc_gating.model.count import AcquisitionSummary, CountRow, ExpectedWbc
 from chc_gating.model.phenotypes import CANDIDATE_CLASSES
 from chc_gating.reporting.evidence import Evidence
@@ -67,8 +68,16 @@ def _measure(flag: str, group: GroupFacts) -> Doubt:
 def _compare_wbc(group: GroupFacts) -> tuple[str, str] | None:
     implied = find_implied(group.rows)
     given = None if group.expected is None else group.expected.per_ul
-    if implied is None or given is None:
+    if implied is None:
         return None
+    if given is None:
+        said = format_rounded(implied)
+        return f"{said} per uL", (
+            f"The leukocytes counted imply {said} per uL, which no preparation of the blood whose "
+            "count the sheet gives would leave (preparation is blank). The exposure or the gates "
+            "are wrong, or cells were lost; do not use the number per 7.5 mL before this is "
+            "explained."
+        )
     factor = describe_factor(implied, given)
     return factor, (
         f"The leukocytes counted imply {format_rounded(implied)} per uL, the blood count says "
@@ -93,6 +102,7 @@ def _show_moved_cuts(group: GroupFacts) -> tuple[str, str] | None:
         f"{row.phenotype} {row.count_low_cut:,} and {row.count_high_cut:,} instead of {row.count:,}"
         for row in _whole(group)
         if None not in (row.count, row.count_low_cut, row.count_high_cut)
+        and moves_with_cuts(row.count or 0, row.count_low_cut, row.count_high_cut)
     ]
     if not moved:
         return None
@@ -114,11 +124,11 @@ def _count_touching(group: GroupFacts) -> tuple[str, str] | None:
 
 
 def _count_unstable(group: GroupFacts) -> tuple[str, str] | None:
-    bins = [b for one in group.evidence for b in one.quality.time_bins]
-    unstable = sum(b.unstable for b in bins)
+    timed = [one.flow for one in group.summed if one.flow is not None and one.flow.time_bins]
+    unstable = sum(flow.unstable_bins or 0 for flow in timed)
     if not unstable:
         return None
-    size = f"{unstable:,} of {len(bins):,} bins"
+    size = f"{unstable:,} of {sum(flow.time_bins or 0 for flow in timed):,} bins"
     return size, f"The event rate is unstable in {size} of the acquisition's time."
 
 

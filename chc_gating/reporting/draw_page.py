@@ -105,10 +105,12 @@ def render_draw_page(
     evidence: Sequence[Evidence],
     *,
     judged: Mapping[LimitsKey, GroupJudgement] | None = None,
+    patient_link: str | None = None,
 ) -> str:
     """Return the page of one draw as self-contained HTML.
 
-    ``judged`` is what the limits of healthy donors say, by panel, gates and lot.
+    ``judged`` is what the limits of healthy donors say, by panel, gates and lot. ``patient_link``
+    leads to the page of the patient over time, where there is one.
 
     A draw that was not counted gets the same page: what is known, why not, and what to do.
     """
@@ -134,6 +136,7 @@ def render_draw_page(
             "inputs": _list_inputs(draw, evidence),
             "repairs": [(e.acquisition, e.result.repairs) for e in evidence if e.result.repairs],
             "config_hashes": sorted({row.config_hash for row in draw.rows}),
+            "patient_link": patient_link,
             "research_use": RESEARCH_USE,
             "version": draw.software_version,
         },

@@ -119,7 +119,9 @@ def _gate(
             )
         ],
         spillover=None if found is None else describe_spillover(found),
-        flow=read_flow_facts(fcs),
+        flow=read_flow_facts(fcs).model_copy(
+            update={"time_bins": len(bins), "unstable_bins": sum(b.unstable for b in bins)}
+        ),
         repairs=fcs.repairs,
         scaling=fcs.scaling,
         time_bins=bins,

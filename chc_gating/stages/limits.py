@@ -8,7 +8,7 @@ from pathlib import Path
 from chc_gating.batch import layout
 from chc_gating.batch.configuration import load_batch
 from chc_gating.batch.contents import Batch
-from chc_gating.batch.fingerprints import hash_gates, hash_panel
+from chc_gating.batch.fingerprints import hash_gates, hash_measuring_panel
 from chc_gating.counting.background_bootstrap import REPLICATES, SEED
 from chc_gating.counting.donors import FoundDonors, choose_donors, find_own_donors
 from chc_gating.counting.limit_sources import donor_draws
@@ -106,8 +106,8 @@ def _read_earlier(
 
 
 def _compare(batch: Batch, found: Limits, *, panel: str, gates: str) -> str | None:
-    if found.panel_hash != hash_panel(batch.panels[panel]):
-        return f"its panel ({found.panel}) is not the same as {panel}"
+    if found.panel_hash != hash_measuring_panel(batch.panels[panel], batch.directory):
+        return f"its panel ({found.panel}), or its spillover table, is not the same as {panel}"
     if found.gates_hash != hash_gates(batch.gates[gates]):
         return f"its gates ({found.gates}) are not the same as {gates}"
     ring = batch.settings.ring_um
@@ -142,7 +142,7 @@ def _build_limits(
         panel=panel,
         gates=gates,
         lot=lot,
-        panel_hash=hash_panel(batch.panels[panel]),
+        panel_hash=hash_measuring_panel(batch.panels[panel], batch.directory),
         gates_hash=hash_gates(batch.gates[gates]),
         background_exposure=settings.background_exposure,
         status="not_assessable" if basis.name == "none" else "assessed",

@@ -44,7 +44,7 @@ def monitor(
     Raises ConfigError for faults of the configuration; ChcError for a patient without draws, a
     draw without count.json, and limits that are absent or of another version.
     """
-    batch = load_batch(config_path, directory=directory)
+    batch = load_batch(config_path, directory=directory, only_patient=patient)
     draws = [name for name, row in batch.draws.items() if row.patient == patient]
     if not draws:
         raise ChcError(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from urllib.parse import quote
 
 from chc_gating.batch import layout
 from chc_gating.batch.configuration import load_batch
@@ -36,5 +38,18 @@ def report_draw(
     ]
     judge = LimitsJudge(read_limits(batch, [draw], results), loq_cv=batch.settings.loq_cv)
     judged, groups = judge.judge_draw(count)
-    page = render_draw_page(judged, evidence, judged=judge.bound_limits(groups))
+    page = render_draw_page(
+        judged,
+        evidence,
+        judged=judge.bound_limits(groups),
+        patient_link=_link_patient(Path(results), count, folder=output.parent),
+    )
     write_text(output, page)
+
+
+def _link_patient(results: Path, count: DrawCount, *, folder: Path) -> str | None:
+    """Return the address of the patient's page over time; donors and spiked blood have none."""
+    if count.draw["cohort"] != "patient":
+        return None
+    page = layout.patient_folder(results, count.draw["patient"]) / "monitor.html"
+    return quote(Path(os.path.relpath(page, folder)).as_posix())
