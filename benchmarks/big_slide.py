@@ -5,8 +5,8 @@
 
 A patch of 4,096 px is simulated with its cells (`chc simulate`); the slide repeats crops of it,
 each turned over and brightened at random, so that making it takes minutes. Nuclei that the edge of
-a crop cuts are cut. BigTIFF, tiles of 512 px, zstd (`--raw`: not compressed, 12.8 GB). Nothing but a tile
-is held in memory while it is written.
+a crop cuts are cut. BigTIFF, tiles of 512 px, zstd (`--raw`: not compressed, 12.8 GB). A row of
+crops is held in memory while it is written.
 """
 
 from __future__ import annotations
