@@ -25,7 +25,7 @@ PY := $(BIN)/python
 CHC := $(PY) -m chc_gating.cli
 INSTALL_PINNED := install --quiet --disable-pip-version-check -c $(CONSTRAINTS)
 
-.PHONY: help demo test check bench calibrate docs-tables fuzz test-cluster lock clean
+.PHONY: help demo test check bench big-slide calibrate docs-tables fuzz test-cluster lock clean
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/make \1|\2/p' Makefile | column -t -s '|' 2>/dev/null \
@@ -102,9 +102,13 @@ check: $(VENV)/.installed-test  ## style, types, layers and the workflow's lint
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(PY) -m snakemake --lint
 
-bench: $(VENV)/.installed-test $(PEERS_VENV)/.installed  ## measure against peers; docs/performance.md
+bench: $(VENV)/.installed-test $(PEERS_VENV)/.installed  ## measure against peers; docs/performance*.md
 	$(PY) benchmarks/bench_flow.py --peers $(PEERS_VENV)/bin/python --output docs/performance.md \
 	  $(ARGS)
+	$(PY) benchmarks/bench_slide.py --output docs/performance-slides.md $(ARGS)
+
+big-slide: $(VENV)/.installed-test  ## run a slide of 40,000 px (15 GB on disk, not kept)
+	$(PY) benchmarks/big_slide.py --output docs/performance-slides.md $(ARGS)
 
 calibrate: $(VENV)/.installed  ## simulate studies, write their coverage into docs/statistics.md
 	$(PY) benchmarks/calibrate.py $(ARGS)

@@ -335,6 +335,7 @@ def measure(sizes: list[int], large: int | None, peers: str, repeats: int) -> st
 DOCUMENT = """# Performance
 
 Printed by `make bench` (`benchmarks/bench_flow.py`); run it to have the numbers of your machine.
+Slides are in [performance-slides.md](performance-slides.md).
 
 {machine}
 

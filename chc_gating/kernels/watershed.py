@@ -67,6 +67,15 @@ def climb_once(score: ScoreImage) -> tuple[WayImage, Pixels]:
 
 
 @kernel
+def _row_of(here: int, across: float) -> np.int32:
+    """Return here // width for ``across`` 1 / width, without a division.
+
+    Half a pixel keeps the product farther from a whole number than float64 errs.
+    """
+    return np.int32((here + 0.5) * across)
+
+
+@kernel
 def _line_is_inside(score: ScoreImage, y0: int, x0: int, y1: int, x1: int) -> bool:
     steps = max(abs(y1 - y0), abs(x1 - x0))
     for i in range(1, steps):
@@ -126,6 +135,7 @@ def label_basins(  # type: ignore[no-untyped-def]
     for here in inside:
         seeds[here] = UNKNOWN
     way = np.empty(inside.size, np.int32)
+    across = 1.0 / width
     for start in inside:
         here, steps = start, 0
         while seeds[here] == UNKNOWN:
@@ -138,16 +148,26 @@ def label_basins(  # type: ignore[no-untyped-def]
         seed = seeds[here]
         if steps == 0:
             continue
-        seed_y, seed_x = seed // width, seed % width
-        lowest = 0 if seed == OUTSIDE else share * np.int64(level[seed])
+        if seed == OUTSIDE:
+            for i in range(steps):
+                seeds[way[i]] = OUTSIDE
+            continue
+        seed_y = _row_of(seed, across)
+        seed_x = seed - seed_y * width
+        lowest = share * np.int64(level[seed])
         for i in range(steps - 1, -1, -1):
             here = way[i]
-            if seed != OUTSIDE and (
-                abs(here // width - seed_y) > max_radius
-                or abs(here % width - seed_x) > max_radius
+            y = _row_of(here, across)
+            x = here - y * width
+            if (
+                abs(y - seed_y) > max_radius
+                or abs(x - seed_x) > max_radius
                 or 100 * np.int64(level[here]) < lowest
             ):
-                seed = np.int32(OUTSIDE)
+                # What climbs through this pixel has no seed either.
+                for j in range(i + 1):
+                    seeds[way[j]] = OUTSIDE
+                break
             seeds[here] = seed
     return seeds.reshape((height, width))
 
@@ -163,23 +183,28 @@ def keep_nuclei(  # type: ignore[no-untyped-def]
     first pixel (y, x) on the slide.
     """
     width = seeds.shape[1]
-    of = seeds.ravel()
+    of, across = seeds.ravel(), 1.0 / seeds.shape[1]
     areas = np.zeros(seeds.size, np.int32)
     for here in inside:
-        y, x = here // width, here % width
-        is_counted = counted[0] <= y < counted[1] and counted[2] <= x < counted[3]
-        if is_counted and of[here] != OUTSIDE:
-            areas[of[here]] += 1
+        seed = of[here]
+        if seed == OUTSIDE:
+            continue
+        y = _row_of(here, across)
+        x = here - y * width
+        if counted[0] <= y < counted[1] and counted[2] <= x < counted[3]:
+            areas[seed] += 1
     y0, y1, x0, x1 = kept
     result = np.full((y1 - y0, x1 - x0), OUTSIDE, np.int64)
     for here in inside:
         seed = of[here]
         if seed == OUTSIDE or areas[seed] < smallest_area:
             continue
-        y, x = here // width, here % width
+        y = _row_of(here, across)
+        x = here - y * width
         if y0 <= y < y1 and x0 <= x < x1:
-            place = (np.int64(seed // width) + origin[0]) * slide_width
-            result[y - y0, x - x0] = place + seed % width + origin[1]
+            seed_y = _row_of(seed, across)
+            place = (np.int64(seed_y) + origin[0]) * slide_width
+            result[y - y0, x - x0] = place + seed - seed_y * width + origin[1]
     return result
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from image_scenes import draw_discs, scatter_nuclei, write_panel, write_tiff
+from image_scenes import PANEL, draw_discs, scatter_nuclei, write_panel, write_tiff
 
 from chc_gating.imaging.blocks import BLOCK_PX, Box, grid_blocks
 from chc_gating.imaging.labels import Labels, choose_label_type
@@ -20,28 +21,40 @@ from chc_gating.storage.tables import read_table
 
 METHODS: tuple[Method, ...] = ("watershed",)
 """Those that look at the DNA channel."""
+SLIDE = (1300, 2200)
 FILES = ("labels.tif", "segmentation.json", "measurements.parquet", "measurement.json")
 
 
 def make_slide(folder: Path, shape: tuple[int, int]) -> Path:
-    dna, _ = scatter_nuclei(shape, diameter=18, share=0.3, touching=0.5, seed=11)
+    dna, truth = scatter_nuclei(shape, diameter=18, share=0.3, touching=0.5, seed=11)
     stack = np.stack([dna, dna // 2, dna[::-1]])
+    write_tiff(folder / "given.tif", truth, tile=(256, 256), compression="zlib")
     return write_tiff(folder / "slide.tif", stack, tile=(256, 256), compression="zlib")
 
 
-def run(slide: Path, folder: Path, *, tile_px: int, threads: int) -> dict[str, bytes]:
-    panel = write_panel(slide.parent)
+def run(
+    slide: Path, folder: Path, *, tile_px: int, threads: int, method: Method = "watershed"
+) -> dict[str, bytes]:
+    panel = write_panel(slide.parent, PANEL + f"segmentation: {{method: {method}}}\n")
     out = folder / f"{tile_px}-{threads}"
-    segment(slide, panel=panel, output=out, tile_px=tile_px, threads=threads)
+    segment(
+        slide,
+        panel=panel,
+        output=out,
+        labels_from=folder / "given.tif" if method == "labels" else None,
+        tile_px=tile_px,
+        threads=threads,
+    )
     measure(slide, panel=panel, labels=out, output=out, tile_px=tile_px, threads=threads)
     return {name: (out / name).read_bytes() for name in FILES}
 
 
-def test_tile_size_and_threads_change_no_byte(tmp_path: Path) -> None:
-    slide = make_slide(tmp_path, (1300, 2200))
-    expected = run(slide, tmp_path, tile_px=4096, threads=1)
-    assert run(slide, tmp_path, tile_px=512, threads=1) == expected
-    assert run(slide, tmp_path, tile_px=2048, threads=2) == expected
+@pytest.mark.parametrize("method", [*METHODS, "labels"])
+def test_tile_size_and_threads_change_no_byte(tmp_path: Path, method: Method) -> None:
+    slide = make_slide(tmp_path, SLIDE)
+    expected = run(slide, tmp_path, tile_px=4096, threads=1, method=method)
+    assert run(slide, tmp_path, tile_px=512, threads=1, method=method) == expected
+    assert run(slide, tmp_path, tile_px=2048, threads=2, method=method) == expected
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -57,7 +70,7 @@ def test_blocks_label_a_slide_as_one_block_would(method: Method) -> None:
     whole = label(Box(0, shape[0], 0, shape[1]))
     assert np.unique(whole).size > 500
     pieces = np.empty(shape, np.int64)
-    for block in grid_blocks(shape):
+    for block in reversed(list(grid_blocks(shape))):  # the order of blocks is no matter
         pieces[block.slices] = label(block)
     np.testing.assert_array_equal(pieces, whole)
     # Smaller blocks than the grid's have more seams; they agree as well.
@@ -65,6 +78,24 @@ def test_blocks_label_a_slide_as_one_block_would(method: Method) -> None:
         for x in range(0, shape[1], 300):
             block = Box(y, y + 300, x, x + 300).clip(shape)
             np.testing.assert_array_equal(label(block), whole[block.slices])
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_numbers_of_the_whole_slide_do_not_depend_on_how_it_is_read(method: Method) -> None:
+    dna, _ = scatter_nuclei((900, 1500), diameter=18, share=0.3, touching=0.5, seed=4)
+    block = Box(500, 800, 700, 1000)
+
+    def label(read: Callable[[Box], np.ndarray]) -> np.ndarray:
+        prepared = choose_method(method).prepare(read, dna.shape, diameter_px=18.0)
+        outer = block.grow(prepared.reach_px, dna.shape)
+        return prepared.label_block(read(outer), block, outer=outer)
+
+    padded = np.pad(dna, 3)  # rows of other strides, and of another byte order
+    expected = label(lambda box: dna[box.slices].copy())
+    assert expected.max() > 0
+    views = (padded[3:-3, 3:-3], dna.astype(">u2"), np.asfortranarray(dna))
+    for view in views:
+        np.testing.assert_array_equal(label(lambda box, view=view: view[box.slices]), expected)
 
 
 def test_a_nucleus_on_a_seam_is_counted_once_and_whole(tmp_path: Path) -> None:
