@@ -7,16 +7,15 @@ from numpy.typing import NDArray
 
 from chc_gating.imaging.blocks import Box
 from chc_gating.imaging.sums import BlockCells, BlockPixels
-from chc_gating.kernels.background import find_backgrounds
+from chc_gating.kernels.cell_entries import find_backgrounds
+from chc_gating.kernels.pixel_columns import Core
 
 SQUARE_PX = 256
 """Side of a square: some tens of cells wide, so that it holds background on most slides, and
 narrow against the shading of a camera's field. Divides the block, so that a square lies in one."""
 
-_FEWEST_SHARE = 0.01
-"""With less background than this share of a square, its darkest pixels stand for it."""
-
-_LOW_SHARE = 0.01
+_LOW_PERCENT = 1
+"""With less background than this part of a square, as many of its darkest pixels stand for it."""
 
 
 class BackgroundGrid:
@@ -53,9 +52,12 @@ def measure_background(pixels: BlockPixels, cells: BlockCells) -> NDArray[np.flo
     The median of the pixels that belong to no cell; where they are fewer than 1 % of the square,
     the level that 1 % of its pixels do not exceed.
     """
-    core = pixels.block.within(pixels.outer).edges
-    levels: NDArray[np.float64] = find_backgrounds(
-        cells.cells, pixels.stack, core, SQUARE_PX, _FEWEST_SHARE, _LOW_SHARE
+    core = pixels.block.within(pixels.outer)
+    rows, columns = (-(-length // SQUARE_PX) for length in (core.height, core.width))
+    levels = np.empty((rows, columns, len(pixels.stack)))
+    space = np.empty(SQUARE_PX**2, np.uint16)
+    find_backgrounds(
+        cells.cells, pixels.stack, Core(*core.edges), SQUARE_PX, _LOW_PERCENT, space, levels
     )
     return levels
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from chc_gating.imaging.slide import Slide
 from chc_gating.imaging.sums import CellSums
-from chc_gating.kernels import measure
+from chc_gating.kernels import pixel_columns as of
 from chc_gating.model.flags import event_flag_bit
 from chc_gating.storage.atomic import replacing
 
@@ -103,7 +103,7 @@ def find_centroids(sums: CellSums, *, width: int) -> NDArray[np.float64]:
     """
     nucleus = sums.shape
     seeds = np.stack(np.divmod(sums.ids, width), axis=1)
-    offsets = nucleus[:, [measure.SUM_Y, measure.SUM_X]] / nucleus[:, [measure.AREA]]
+    offsets = nucleus[:, [of.SUM_Y, of.SUM_X]] / nucleus[:, [of.AREA]]
     centroids: NDArray[np.float64] = seeds + offsets
     return centroids
 
@@ -113,7 +113,7 @@ def build_rows(rows: CellRows, *, channels: Sequence[str], slide: Slide) -> pyar
     import pyarrow as pa
 
     columns = _shape_columns(rows, width=slide.shape[1], pixel_size_um=slide.pixel_size_um)
-    nucleus, ring = rows.sums.shape[:, measure.AREA], rows.sums.shape[:, measure.RING_AREA]
+    nucleus, ring = rows.sums.shape[:, of.AREA], rows.sums.shape[:, of.RING_AREA]
     for c, name in enumerate(channels):
         inner, outer = rows.sums.grey[:, 0, c], rows.sums.grey[:, 1, c]
         both = _add_levels(inner, outer)
@@ -162,8 +162,8 @@ def _shape_columns(
     rows: CellRows, *, width: int, pixel_size_um: float
 ) -> dict[str, NDArray[np.generic]]:
     sums, shape = rows.sums, rows.sums.shape
-    area = shape[:, measure.AREA]
-    cell_area = area + shape[:, measure.RING_AREA]
+    area = shape[:, of.AREA]
+    cell_area = area + shape[:, of.RING_AREA]
     cell_area_um2 = cell_area.astype(np.float64) * pixel_size_um**2
     seed_y, seed_x = np.divmod(sums.ids, width)
     centroids = find_centroids(sums, width=width)
@@ -175,16 +175,16 @@ def _shape_columns(
         "area_px": area,
         "area_um2": area * pixel_size_um**2,
         "cell_area_px": cell_area,
-        "box_y0_px": seed_y + shape[:, measure.TOP],
-        "box_y1_px": seed_y + shape[:, measure.BOTTOM] + 1,
-        "box_x0_px": seed_x + shape[:, measure.LEFT],
-        "box_x1_px": seed_x + shape[:, measure.RIGHT] + 1,
+        "box_y0_px": seed_y + shape[:, of.TOP],
+        "box_y1_px": seed_y + shape[:, of.BOTTOM] + 1,
+        "box_x0_px": seed_x + shape[:, of.LEFT],
+        "box_x1_px": seed_x + shape[:, of.RIGHT] + 1,
         "moment_yy_px2": moments[0],
         "moment_xx_px2": moments[1],
         "moment_xy_px2": moments[2],
         "eccentricity": _eccentricity(*moments),
-        "solidity": area / shape[:, measure.HULL_AREA],
-        "focus": _variance(area, shape[:, measure.LAPLACIAN], shape[:, measure.LAPLACIAN_SQUARES]),
+        "solidity": area / shape[:, of.HULL_AREA],
+        "focus": _variance(area, shape[:, of.LAPLACIAN], shape[:, of.LAPLACIAN_SQUARES]),
         "nearest_nucleus_um": rows.nearest_px * pixel_size_um,
         "touching_cells": sums.contacts[:, 0],
         "nuclei_in_contact": 1 + sums.contacts[:, 1],
@@ -194,12 +194,12 @@ def _shape_columns(
 
 def _central_moments(shape: NDArray[np.int64]) -> tuple[NDArray[np.float64], ...]:
     """Return the second central moments per pixel of the nuclei: yy, xx and xy."""
-    area = shape[:, measure.AREA]
-    mean_y, mean_x = shape[:, measure.SUM_Y] / area, shape[:, measure.SUM_X] / area
+    area = shape[:, of.AREA]
+    mean_y, mean_x = shape[:, of.SUM_Y] / area, shape[:, of.SUM_X] / area
     return (
-        shape[:, measure.SUM_YY] / area - mean_y**2,
-        shape[:, measure.SUM_XX] / area - mean_x**2,
-        shape[:, measure.SUM_XY] / area - mean_y * mean_x,
+        shape[:, of.SUM_YY] / area - mean_y**2,
+        shape[:, of.SUM_XX] / area - mean_x**2,
+        shape[:, of.SUM_XY] / area - mean_y * mean_x,
     )
 
 
@@ -229,7 +229,7 @@ def _variance(
 
 def _find_flags(sums: CellSums, cell_area_um2: NDArray[np.float64]) -> NDArray[np.uint32]:
     marks = {
-        "touches_image_edge": sums.shape[:, measure.ON_EDGE] > 0,
+        "touches_image_edge": sums.shape[:, of.ON_EDGE] > 0,
         "touches_neighbour": sums.contacts[:, 0] > 0,
         "caml_like": 2 * np.sqrt(cell_area_um2 / np.pi) > CAML_DIAMETER_UM,
     }
@@ -242,8 +242,8 @@ def _find_flags(sums: CellSums, cell_area_um2: NDArray[np.float64]) -> NDArray[n
 def _add_levels(inner: NDArray[np.int64], outer: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the grey sums of nucleus and ring together; no pixels stand as the extremes do."""
     both = inner + outer
-    both[:, measure.MINIMUM] = np.minimum(inner[:, measure.MINIMUM], outer[:, measure.MINIMUM])
-    both[:, measure.MAXIMUM] = np.maximum(inner[:, measure.MAXIMUM], outer[:, measure.MAXIMUM])
+    both[:, of.MINIMUM] = np.minimum(inner[:, of.MINIMUM], outer[:, of.MINIMUM])
+    both[:, of.MAXIMUM] = np.maximum(inner[:, of.MAXIMUM], outer[:, of.MAXIMUM])
     return both
 
 
@@ -253,16 +253,16 @@ def _grey_columns(
     """Return the columns of one channel in one compartment; no pixels: shares are NaN."""
     with np.errstate(invalid="ignore"):
         return {
-            "mean": sums[:, measure.SUM] / area,
-            "median": quantiles[:, measure.MEDIAN],
-            "q90": quantiles[:, measure.Q90],
-            "sd": np.sqrt(_variance(area, sums[:, measure.SUM], sums[:, measure.SUM_SQUARES])),
-            "min": sums[:, measure.MINIMUM],
-            "max": sums[:, measure.MAXIMUM],
-            "saturated_px": sums[:, measure.SATURATED],
-            "saturated_fraction": sums[:, measure.SATURATED] / area,
-            "positive_fraction": sums[:, measure.POSITIVE] / area,
-            "sum": sums[:, measure.SUM],
+            "mean": sums[:, of.SUM] / area,
+            "median": quantiles[:, of.MEDIAN],
+            "q90": quantiles[:, of.Q90],
+            "sd": np.sqrt(_variance(area, sums[:, of.SUM], sums[:, of.SUM_SQUARES])),
+            "min": sums[:, of.MINIMUM],
+            "max": sums[:, of.MAXIMUM],
+            "saturated_px": sums[:, of.SATURATED],
+            "saturated_fraction": sums[:, of.SATURATED] / area,
+            "positive_fraction": sums[:, of.POSITIVE] / area,
+            "sum": sums[:, of.SUM],
         }
 
 

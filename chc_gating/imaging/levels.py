@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from chc_gating.imaging.blocks import Box, spread_boxes
 from chc_gating.imaging.sums import BlockCells, BlockPixels
-from chc_gating.kernels.background import count_levels
+from chc_gating.kernels.cell_entries import count_levels
+from chc_gating.kernels.pixel_columns import Core
 
 _SAMPLE_BOXES, _SAMPLE_PX = 36, 256
 _FEWEST_SHARE = 0.01
@@ -71,7 +72,7 @@ def measure_levels(
     cell_counts = np.zeros((channels, 1 << 16), np.int64)
     for box in spread_boxes(shape, count=_SAMPLE_BOXES, side=_SAMPLE_PX):
         pixels, cells = read(box)
-        core = pixels.block.within(pixels.outer).edges
+        core = Core(*pixels.block.within(pixels.outer).edges)
         count_levels(cells.cells, pixels.stack, core, open_counts, cell_counts)
     all_counts = open_counts + cell_counts
     levels = tuple(

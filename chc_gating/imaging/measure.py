@@ -25,6 +25,7 @@ from chc_gating.imaging.blocks import (
 from chc_gating.imaging.cell_table import CellRows, build_rows, find_centroids, write_rows
 from chc_gating.imaging.labels import Labels
 from chc_gating.imaging.levels import ChannelLevel, measure_levels
+from chc_gating.imaging.nearest import find_nearest
 from chc_gating.imaging.pieces import Pieces, join_pieces, measure_block
 from chc_gating.imaging.slide import Slide
 from chc_gating.imaging.sums import (
@@ -35,8 +36,7 @@ from chc_gating.imaging.sums import (
     index_cells,
     join_cells,
 )
-from chc_gating.kernels import measure, pixels_runs
-from chc_gating.kernels.nearest import find_nearest
+from chc_gating.kernels import pixel_columns as columns
 
 RING_UM = 2.5
 """Width of the ring around a nucleus that stands for the cytoplasm."""
@@ -292,7 +292,7 @@ class _Held:
             lowest <= self.last_id
             or (cells.ids[1:] == cells.ids[:-1]).any()
             or np.isin(pieces.ids, cells.ids).any()
-            or (cells.shape[:, measure.AREA] == 0).any()
+            or (cells.shape[:, columns.AREA] == 0).any()
         ):
             raise RawFileError(f"{self.slide.path}: a label lies in pieces; run chc segment again")
         ready = self._find_ready(cells, pieces, row)
@@ -310,7 +310,7 @@ class _Held:
         height, width = self.slide.shape
         if row.y1 == height:
             return np.ones(cells.ids.shape, np.bool_)
-        ready = cells.ids // width + cells.shape[:, measure.BOTTOM] < row.y0
+        ready = cells.ids // width + cells.shape[:, columns.BOTTOM] < row.y0
         first_waiting = min(
             cells.ids[~ready].min(initial=height * width), pieces.ids.min(initial=height * width)
         )
@@ -327,7 +327,7 @@ class _Held:
         points = np.concatenate([own, others, self.gone])
         distances: NDArray[np.float64] = find_nearest(points, len(own), reach)
         (pieces,) = self.pieces
-        cut = pieces.runs[:, pixels_runs.RUN_Y].min(initial=np.iinfo(np.int32).max)
+        cut = pieces.runs[:, columns.RUN_Y].min(initial=np.iinfo(np.int32).max)
         first = min(others[:, 0].min(initial=np.inf), cut) - reach
         self.gone = np.concatenate([own, self.gone])
         self.gone = self.gone[self.gone[:, 0] >= first]

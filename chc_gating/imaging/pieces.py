@@ -21,8 +21,8 @@ from chc_gating.imaging.sums import (
     Runs,
     measure_runs,
 )
-from chc_gating.kernels import pixels_runs
-from chc_gating.kernels.pixels_laplacian import find_laplacian
+from chc_gating.kernels import cell_entries as kernels
+from chc_gating.kernels.pixel_columns import BELOW, RUN_LENGTH, Core
 
 
 @dataclass(frozen=True)
@@ -46,12 +46,12 @@ class Pieces:
 
     def select(self, chosen: NDArray[np.bool_]) -> Pieces:
         """Return the runs for which ``chosen`` (r,) is true, with the pairs of their cells."""
-        pixels = np.repeat(chosen, self.runs[:, pixels_runs.RUN_LENGTH])
+        pixels = np.repeat(chosen, self.runs[:, RUN_LENGTH])
         return Pieces(
             self.ids[chosen],
             self.compartments[chosen],
             self.runs[chosen],
-            self.values[:, pixels],
+            np.compress(pixels, self.values, axis=1),
             None if self.laplacian is None else self.laplacian[pixels],
             self.pairs[np.isin(self.pairs[:, 0], self.ids[chosen])],
             self.below[:0],
@@ -65,35 +65,37 @@ def measure_block(
 
     A cell without pixels in the block itself, but in the margin only, is in neither.
     """
-    core = pixels.block.within(pixels.outer).edges
+    core = Core(*pixels.block.within(pixels.outer).edges)
     k = cells.ids.size
-    starts, runs = pixels_runs.collect_runs(cells.nuclei, cells.cells, k, core)
-    outside = pixels_runs.find_outside(cells.cells, k, core)
+    starts, runs = _collect_runs(cells, core)
+    reach = np.zeros(k + 1, np.uint8)
+    kernels.find_outside(cells.cells, core, reach)
+    outside = reach[1:]
     counts = np.diff(starts)
     present = counts.reshape(k, 2).sum(axis=1) > 0
     whole = present & (outside == 0)
     keys = np.repeat(np.arange(2 * k), counts)
-    pairs = pixels_runs.find_contacts(cells.nuclei, cells.cells, k, core)
+    pairs = _find_contacts(cells, core)
     offsets = runs[:, 0].astype(np.int64) * pixels.outer.width + runs[:, 1]
     on_slide = runs + np.array([pixels.outer.y0, pixels.outer.x0, 0], np.int32)
-    laplacian = None if rule.dna is None else find_laplacian(pixels.stack[rule.dna]).ravel()
+    laplacian = None if rule.dna is None else _find_laplacian(pixels.stack[rule.dna])
     values = pixels.stack.reshape(len(pixels.stack), -1)
     of_whole = whole[keys // 2]
     kept = np.concatenate([[0], np.cumsum(counts.reshape(k, 2)[whole].ravel())])
     taken = Runs(kept, on_slide[of_whole], offsets[of_whole], values, laplacian)
-    contacts = pixels_runs.count_contacts(pairs, k)
+    contacts = _count_contacts(pairs, k)
     sums = measure_runs(cells.ids[whole], taken, contacts[whole], rule=rule)
     cut = ~of_whole
-    where = _list_pixels(offsets[cut], on_slide[cut, pixels_runs.RUN_LENGTH])
+    where = _list_pixels(offsets[cut], on_slide[cut, RUN_LENGTH])
     pairs = pairs[~whole[pairs[:, 0]]]
     pieces = Pieces(
         ids=cells.ids[keys[cut] // 2],
         compartments=keys[cut] % 2,
         runs=on_slide[cut],
-        values=values[:, where],
+        values=np.take(values, where, axis=1),
         laplacian=None if laplacian is None else laplacian[where],
         pairs=np.stack([cells.ids[pairs[:, 0]], cells.ids[pairs[:, 1]], pairs[:, 2]], axis=1),
-        below=cells.ids[present & ((outside & pixels_runs.BELOW) > 0)],
+        below=cells.ids[present & ((outside & BELOW) > 0)],
     )
     return sums, pieces
 
@@ -121,8 +123,45 @@ def join_pieces(parts: Sequence[Pieces], *, rule: MeasureRule) -> tuple[CellSums
     )
     pairs = ready.pairs[np.lexsort(ready.pairs.T[::-1])]
     pairs[:, 0] = np.searchsorted(ids, pairs[:, 0])
-    contacts = pixels_runs.count_contacts(pairs, ids.size)
+    contacts = _count_contacts(pairs, ids.size)
     return measure_runs(ids, runs, contacts, rule=rule), joined.select(waits)
+
+
+def _collect_runs(cells: BlockCells, core: Core) -> tuple[Counts, NDArray[np.int32]]:
+    """Return the runs of the core's pixels (r, 3), sorted by cell and compartment, and where
+    those of each begin (2 k + 1,).
+    """
+    # Room for the most there could be; memory that is never written is never taken.
+    most = (core.y1 - core.y0) * (core.x1 - core.x0)
+    keys, found = np.empty(most, np.int32), np.empty((most, 3), np.int32)
+    starts = np.zeros(2 * cells.ids.size + 1, np.int64)
+    count = kernels.list_runs(cells.nuclei, cells.cells, core, keys, found, starts)
+    runs = np.empty((count, 3), np.int32)
+    kernels.sort_runs(keys, found, starts.copy(), runs)
+    return starts, runs
+
+
+def _find_contacts(cells: BlockCells, core: Core) -> Counts:
+    """Return (p, 3), sorted: index of a cell, of one that touches it, 1 where nuclei touch."""
+    k = cells.ids.size
+    codes = np.empty(4 * (core.y1 - core.y0 + 1) * (core.x1 - core.x0 + 1), np.int64)
+    last = np.full(k, -1, np.int64)
+    count = kernels.list_contacts(cells.nuclei, cells.cells, core, last, codes)
+    pairs, joined = np.divmod(np.unique(codes[:count]), 2)
+    return np.stack([*np.divmod(pairs, max(k, 1)), joined], axis=1)
+
+
+def _count_contacts(pairs: Counts, k: int) -> Counts:
+    """Return how many different cells, and nuclei, touch each of k cells (k, 2)."""
+    contacts = np.zeros((k, 2), np.int64)
+    kernels.count_contacts(pairs, contacts)
+    return contacts
+
+
+def _find_laplacian(image: NDArray[np.uint16]) -> NDArray[np.int32]:
+    result = np.empty(image.shape, np.int32)
+    kernels.find_laplacian(image, result)
+    return result.ravel()
 
 
 def _join(parts: Sequence[Pieces]) -> Pieces:

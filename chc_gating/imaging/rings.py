@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chc_gating.errors import ChcError
-from chc_gating.kernels.pixels_ring import grow_labels
+from chc_gating.kernels.cell_entries import grow_labels
 
 IndexImage = NDArray[np.int32]
 
@@ -43,7 +43,9 @@ def grow_cells(nuclei: IndexImage, radius_px: float) -> IndexImage:
         raise ChcError(
             f"a ring of {radius_px:.0f} px is too wide for this many nuclei; lower ring_um"
         )
-    grown: IndexImage = grow_labels(
-        np.ascontiguousarray(nuclei), reach, math.floor(radius_px * radius_px), shift, _FAR
-    )
+    nuclei = np.ascontiguousarray(nuclei)
+    grown: IndexImage = np.empty_like(nuclei)
+    space = np.empty((2, nuclei.shape[1]), np.int32)
+    limit = math.floor(radius_px * radius_px)
+    grow_labels(nuclei, grown, space, reach, limit, shift, _FAR)
     return grown

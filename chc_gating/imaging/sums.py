@@ -11,10 +11,13 @@ from numpy.typing import NDArray
 from chc_gating.imaging.blocks import Box
 from chc_gating.imaging.labels import LabelImage
 from chc_gating.imaging.rings import IndexImage, grow_cells
-from chc_gating.kernels import measure
-from chc_gating.kernels.pixels_index import index_labels
+from chc_gating.kernels import cell_entries as kernels
+from chc_gating.kernels import pixel_columns as columns
 
 Counts = NDArray[np.int64]
+
+_FEW_LABELS = 1 << 12
+"""Nuclei of a block that there is room for at first: a power of two."""
 
 
 @dataclass(frozen=True)
@@ -102,30 +105,53 @@ class Runs:
     values: NDArray[np.uint16]
     laplacian: NDArray[np.int32] | None
 
+    def space(self) -> Counts:
+        """Return room for the hull of the nucleus of the most rows."""
+        first, end = self.starts[:-1:2], self.starts[1::2]
+        present = end > first
+        y = self.runs[:, columns.RUN_Y]
+        rows = int((y[end[present] - 1] - y[first[present]]).max(initial=0)) + 1
+        return np.empty((5, 2 * rows + 1), np.int64)
+
 
 def index_cells(labels: LabelImage, *, ring_px: float) -> BlockCells:
     """Return the cells around the nuclei of a label image; a lower id has a lower index."""
-    found, nuclei = index_labels(np.ascontiguousarray(labels))
-    return BlockCells(found - 1, nuclei, grow_cells(nuclei, ring_px))
+    labels = np.ascontiguousarray(labels)
+    nuclei = np.empty(labels.shape, np.int32)
+    room = _FEW_LABELS
+    while True:
+        found = np.empty(room, np.int64)
+        table = np.zeros(2 * room, np.int64), np.zeros(2 * room, np.int32)
+        count = kernels.number_labels(labels, nuclei, found, *table)
+        if count >= 0:
+            break
+        room *= 4
+    order = np.argsort(found[:count])
+    ranks = np.zeros(count + 1, np.int32)
+    ranks[order + 1] = np.arange(1, count + 1)
+    kernels.rename_numbers(nuclei, ranks)
+    return BlockCells(found[order] - 1, nuclei, grow_cells(nuclei, ring_px))
 
 
 def measure_runs(ids: Counts, runs: Runs, contacts: Counts, *, rule: MeasureRule) -> CellSums:
     """Return the measures of whole cells (k,) from their runs and contacts (k, 2)."""
     k, channels = ids.size, runs.values.shape[0]
-    shape = np.zeros((k, measure.SHAPE_SUMS), np.int64)
-    grey = np.zeros((k, 2, channels, measure.GREY_SUMS), np.int64)
-    quantiles = np.empty((k, 3, channels, len(measure.QUANTILES)))
+    shape = np.zeros((k, columns.SHAPE_SUMS), np.int64)
+    grey = np.zeros((k, 2, channels, columns.GREY_SUMS), np.int64)
+    quantiles = np.full((k, 3, channels, len(columns.QUANTILES)), np.nan)
     seeds = np.stack(np.divmod(ids, rule.slide_shape[1]), axis=1)
-    measure.measure_shapes(runs.starts, runs.runs, seeds, rule.slide_shape, shape)
+    kernels.measure_shapes(runs.starts, runs.runs, seeds, *rule.slide_shape, runs.space(), shape)
     if runs.laplacian is not None:
-        measure.measure_focus(runs.starts, runs.runs, runs.offsets, runs.laplacian, shape)
-    measure.measure_grey_levels(
+        kernels.measure_focus(runs.starts, runs.runs, runs.offsets, runs.laplacian, shape)
+    most = int(shape[:, [columns.AREA, columns.RING_AREA]].sum(axis=1).max(initial=0))
+    kernels.measure_grey_levels(
         runs.starts,
         runs.runs,
         runs.offsets,
         runs.values,
         rule.saturation,
         rule.thresholds,
+        np.empty(most, np.uint16),
         grey,
         quantiles,
     )

@@ -20,30 +20,26 @@ _TOP = 65535
 
 @kernel
 def find_backgrounds(  # type: ignore[no-untyped-def]
-    cells: IndexImage, stack: GreyStack, core, side: int, fewest_share: float, low_share: float
-):
-    """Return the background of each square of a core and channel, (rows, columns, c).
+    cells: IndexImage, stack: GreyStack, core, side: int, low_percent: int, space, levels
+) -> None:
+    """Fill ``levels`` (rows, columns, c) with the background of each square of a core and channel.
 
     The median of the pixels outside of cells, of an even number the lower one. Where they are
-    fewer than ``fewest_share`` of the square, the level that ``low_share`` of all its pixels do
-    not exceed. ``core`` is (y0, y1, x0, x1), ``side`` the width of a square.
+    fewer than ``low_percent`` of the square, the level that so many of all its pixels do not
+    exceed. ``side`` is the width of a square, ``space`` (side * side,) uint16.
     """
     y0, y1, x0, x1 = core
-    channels = stack.shape[0]
-    levels = np.empty(((y1 - y0 - 1) // side + 1, (x1 - x0 - 1) // side + 1, channels))
-    space = np.empty(side * side, np.uint16)
     for i in range(levels.shape[0]):
         for j in range(levels.shape[1]):
             top, left = y0 + i * side, x0 + j * side
             box = (top, min(top + side, y1), left, min(left + side, x1))
             pixels = (box[1] - box[0]) * (box[3] - box[2])
             is_open = _count_open(cells, box)
-            everything = is_open < max(int(fewest_share * pixels), 1)
-            rank = int(low_share * (pixels - 1)) if everything else (is_open - 1) // 2
-            for c in range(channels):
+            everything = is_open < max(pixels * low_percent // 100, 1)
+            rank = (pixels - 1) * low_percent // 100 if everything else (is_open - 1) // 2
+            for c in range(stack.shape[0]):
                 low = _copy_open(cells, stack[c], box, everything, space)
                 levels[i, j, c] = find_rank(space[:pixels], rank, low, _TOP)
-    return levels
 
 
 @part

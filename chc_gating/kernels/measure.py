@@ -11,69 +11,63 @@ from numpy.typing import NDArray
 
 from chc_gating.kernels.hull import count_hull_pixels
 from chc_gating.kernels.options import kernel, part
-from chc_gating.kernels.pixels_runs import RUN_LENGTH, RUN_X, RUN_Y
+from chc_gating.kernels.pixel_columns import (
+    AREA,
+    BOTTOM,
+    HULL_AREA,
+    LAPLACIAN,
+    LAPLACIAN_SQUARES,
+    LEFT,
+    MAXIMUM,
+    MINIMUM,
+    ON_EDGE,
+    POSITIVE,
+    QUANTILES,
+    RIGHT,
+    RING_AREA,
+    RUN_LENGTH,
+    RUN_X,
+    RUN_Y,
+    SATURATED,
+    SUM,
+    SUM_SQUARES,
+    SUM_X,
+    SUM_XX,
+    SUM_XY,
+    SUM_Y,
+    SUM_YY,
+    TOP,
+)
 from chc_gating.kernels.quantiles import interpolate_quantile
 
 Counts = NDArray[np.int64]
 
-SUM, SUM_SQUARES, MINIMUM, MAXIMUM, SATURATED, POSITIVE = range(6)
-GREY_SUMS = 6
-"""Columns of the grey sums: sum, sum of squares, minimum, maximum, pixels that are saturated,
-pixels above the channel's background."""
-
-QUANTILES = (0.5, 0.9)
-MEDIAN, Q90 = range(2)
-
-SHAPE_SUMS = 16
-(
-    AREA,
-    SUM_Y,
-    SUM_X,
-    SUM_YY,
-    SUM_XX,
-    SUM_XY,
-    TOP,
-    BOTTOM,
-    LEFT,
-    RIGHT,
-    HULL_AREA,
-    RING_AREA,
-    ON_EDGE,
-    BOTTOM_OF_CELL,
-    LAPLACIAN,
-    LAPLACIAN_SQUARES,
-) = range(SHAPE_SUMS)
-"""Columns of the shape sums, of the nucleus where its name says nothing else. Coordinates are
-counted from the cell's seed pixel; bottom and right are inclusive. The hull is the convex one,
-the Laplacian that of the DNA channel."""
-
 
 @kernel
 def measure_shapes(  # type: ignore[no-untyped-def]
-    starts: Counts, runs, seeds: Counts, edges, shape: Counts
+    starts: Counts, runs, seeds: Counts, height: int, width: int, space: Counts, shape: Counts
 ) -> None:
     """Fill the shape sums (k, SHAPE_SUMS) of cells, zero before, but for the Laplacian.
 
     starts, runs : as of `pixels_runs.collect_runs`, coordinates on the slide
     seeds : (k, 2), y and x
-    edges : height and width of the slide
+    height, width : of the slide
+    space : as of `hull.count_hull_pixels`, for the nucleus of the most rows
     """
     for k in range(seeds.shape[0]):
         sums = shape[k]
         y0, x0 = seeds[k, 0], seeds[k, 1]
         first, ring, end = starts[2 * k], starts[2 * k + 1], starts[2 * k + 2]
-        sums[BOTTOM_OF_CELL] = -(2**62)
         for i in range(first, end):
             y, x, length = np.int64(runs[i, RUN_Y]), np.int64(runs[i, RUN_X]), runs[i, RUN_LENGTH]
-            if y == 0 or x == 0 or y + 1 == edges[0] or x + length == edges[1]:
+            if y == 0 or x == 0 or y + 1 == height or x + length == width:
                 sums[ON_EDGE] = 1
-            sums[BOTTOM_OF_CELL] = max(sums[BOTTOM_OF_CELL], y - y0)
             if i >= ring:
                 sums[RING_AREA] += length
                 continue
             _add_run(sums, y - y0, x - x0, np.int64(length), i == first)
         if ring > first:
-            sums[HULL_AREA] = count_hull_pixels(runs[first:ring])
+            sums[HULL_AREA] = count_hull_pixels(runs, first, ring, space)
 
 
 @part
@@ -117,6 +111,7 @@ def measure_grey_levels(  # type: ignore[no-untyped-def]
     values,
     saturation: int,
     thresholds: Counts,
+    buffer,
     grey: Counts,
     quantiles,
 ) -> None:
@@ -126,10 +121,11 @@ def measure_grey_levels(  # type: ignore[no-untyped-def]
     saturation : grey level from which a pixel is saturated
     thresholds : (c,), grey level above which a pixel is positive
 
+    buffer : uint16, room for the pixels of the largest cell
+    quantiles : NaN before
+
     No pixels: sums are 0, the minimum 65,535, the maximum 0, quantiles NaN.
     """
-    buffer = np.empty(4096, np.uint16)
-    quantiles[:] = np.nan
     for k in range(grey.shape[0]):
         first, ring, end = starts[2 * k], starts[2 * k + 1], starts[2 * k + 2]
         inner, size = 0, 0
@@ -137,8 +133,6 @@ def measure_grey_levels(  # type: ignore[no-untyped-def]
             size += runs[i, RUN_LENGTH]
             if i < ring:
                 inner += runs[i, RUN_LENGTH]
-        if size > buffer.size:
-            buffer = np.empty(2 * size, np.uint16)
         for c in range(values.shape[0]):
             row = values[c]
             at = 0

@@ -8,39 +8,25 @@ from numpy.typing import NDArray
 from chc_gating.kernels.options import kernel
 
 Points = NDArray[np.float64]
+Counts = NDArray[np.int64]
 
 
 @kernel
-def find_nearest(points: Points, count: int, reach: float) -> Points:
-    """Return the distance of the first ``count`` points to the nearest of all other points.
+def find_nearest(
+    points: Points, squares: Counts, starts: Counts, members: Counts, across: int, distances: Points
+) -> None:
+    """Fill ``distances`` of the first points to the nearest of all other points.
 
     points : (n, 2), y and x; a point is no neighbour of itself
-    NaN where no other point lies within ``reach``, inclusive. The points are sorted into squares
-    as wide as the reach, so that nine squares hold all neighbours.
+    squares : (n,), the square of a grid in which a point lies, row by row, ``across`` a row; as
+        wide as the reach, so that nine squares hold all neighbours
+    starts : (squares + 1,), members : (n,), the points of each square
+    distances : the reach before; NaN where no other point lies within it, inclusive
     """
-    n = points.shape[0]
-    distances = np.full(count, np.nan)
-    if n < 2:
-        return distances
-    low_y, low_x = points[:, 0].min(), points[:, 1].min()
-    across = int((points[:, 1].max() - low_x) / reach) + 1
-    down = int((points[:, 0].max() - low_y) / reach) + 1
-    starts = np.zeros(across * down + 1, np.int64)
-    squares = np.empty(n, np.int64)
-    for i in range(n):
-        row, column = int((points[i, 0] - low_y) / reach), int((points[i, 1] - low_x) / reach)
-        squares[i] = row * across + column
-        starts[squares[i] + 1] += 1
-    for s in range(across * down):
-        starts[s + 1] += starts[s]
-    members = np.empty(n, np.int64)
-    ends = starts[:-1].copy()
-    for i in range(n):
-        members[ends[squares[i]]] = i
-        ends[squares[i]] += 1
-    for i in range(count):
+    down = (starts.size - 1) // across
+    for i in range(distances.size):
         row, column = squares[i] // across, squares[i] % across
-        best = reach * reach
+        best = distances[i] * distances[i]
         found = False
         for r in range(max(row - 1, 0), min(row + 2, down)):
             first = starts[r * across + max(column - 1, 0)]
@@ -51,6 +37,4 @@ def find_nearest(points: Points, count: int, reach: float) -> Points:
                 if other != i and square <= best:
                     best = square
                     found = True
-        if found:
-            distances[i] = np.sqrt(best)
-    return distances
+        distances[i] = np.sqrt(best) if found else np.nan

@@ -18,50 +18,41 @@ _SPREAD = np.int64(0x9E3779B97F4A7C1)
 
 
 @kernel
-def index_labels(labels):  # type: ignore[no-untyped-def]
-    """Return the labels of an image (k,), ascending, and the image of their ranks from 1.
+def number_labels(
+    labels: Counts, nuclei: IndexImage, found: Counts, keys: Counts, numbers: IndexImage
+) -> int:
+    """Number the labels of an image from 1, as they come, and return how many there are.
 
-    ``labels`` (y, x) of whole numbers, 0 is background. A label is looked up only where the pixel
-    to the left and the pixel above have another one.
+    labels : (y, x), 0 is background
+    nuclei : (y, x), filled with the numbers
+    found : (room,), filled with the label of each number
+    keys, numbers : (a power of two, at least twice the room,), zero
+
+    -1 where there are more labels than room. A label is looked up only where the pixel to the left
+    and the pixel above have another one.
     """
     height, width = labels.shape
-    nuclei = np.zeros((height, width), np.int32)
-    found = np.empty(1024, np.int64)
-    keys = np.zeros(4096, np.int64)
-    slots = np.zeros(4096, np.int32)
     count = 0
     for y in range(height):
         for x in range(width):
-            label = np.int64(labels[y, x])
+            label = labels[y, x]
             if label == 0:
-                continue
-            if x > 0 and np.int64(labels[y, x - 1]) == label:
+                nuclei[y, x] = 0
+            elif x > 0 and labels[y, x - 1] == label:
                 nuclei[y, x] = nuclei[y, x - 1]
-                continue
-            if y > 0 and np.int64(labels[y - 1, x]) == label:
+            elif y > 0 and labels[y - 1, x] == label:
                 nuclei[y, x] = nuclei[y - 1, x]
-                continue
-            slot = _find_slot(keys, label)
-            if keys[slot] == 0:
-                if count == found.size:
-                    found = _double(found)
-                found[count] = label
-                count += 1
-                keys[slot] = label
-                slots[slot] = count
-                nuclei[y, x] = count
-                if 2 * count > keys.size:
-                    keys, slots = _rehash(found[:count], 4 * keys.size)
             else:
-                nuclei[y, x] = slots[slot]
-    order = np.argsort(found[:count])
-    ranks = np.zeros(count + 1, np.int32)
-    for rank in range(count):
-        ranks[order[rank] + 1] = rank + 1
-    for y in range(height):
-        for x in range(width):
-            nuclei[y, x] = ranks[nuclei[y, x]]
-    return found[:count][order], nuclei
+                slot = _find_slot(keys, label)
+                if keys[slot] == 0:
+                    if count == found.size:
+                        return -1
+                    found[count] = label
+                    count += 1
+                    keys[slot] = label
+                    numbers[slot] = count
+                nuclei[y, x] = numbers[slot]
+    return count
 
 
 @part
@@ -74,19 +65,9 @@ def _find_slot(keys, label):  # type: ignore[no-untyped-def]
     return slot
 
 
-@part
-def _rehash(found, size: int):  # type: ignore[no-untyped-def]
-    keys = np.zeros(size, np.int64)
-    slots = np.zeros(size, np.int32)
-    for i in range(found.size):
-        slot = _find_slot(keys, found[i])
-        keys[slot] = found[i]
-        slots[slot] = i + 1
-    return keys, slots
-
-
-@part
-def _double(values: Counts) -> Counts:
-    longer = np.empty(2 * values.size, np.int64)
-    longer[: values.size] = values
-    return longer
+@kernel
+def rename_numbers(nuclei: IndexImage, names: IndexImage) -> None:
+    """Replace each number of an image (y, x) by its name, names[number]."""
+    for y in range(nuclei.shape[0]):
+        for x in range(nuclei.shape[1]):
+            nuclei[y, x] = names[nuclei[y, x]]

@@ -9,13 +9,12 @@ from chc_gating.kernels.options import kernel
 
 
 @kernel
-def find_laplacian(image: NDArray[np.uint16]) -> NDArray[np.int32]:
-    """Return the sum of the four neighbours of each pixel (y, x) less four times the pixel.
+def find_laplacian(image: NDArray[np.uint16], result: NDArray[np.int32]) -> None:
+    """Fill ``result`` (y, x): the sum of a pixel's four neighbours less four times the pixel.
 
     Beyond the edge of the image the pixel itself stands for its neighbour.
     """
     height, width = image.shape
-    result = np.empty((height, width), np.int32)
     for y in range(height):
         above = image[max(y - 1, 0)]
         row = image[y]
@@ -27,4 +26,3 @@ def find_laplacian(image: NDArray[np.uint16]) -> NDArray[np.int32]:
         for x in (0, width - 1):
             beside = np.int32(row[max(x - 1, 0)]) + np.int32(row[min(x + 1, width - 1)])
             result[y, x] = beside + np.int32(above[x]) + np.int32(below[x]) - 4 * np.int32(row[x])
-    return result

@@ -6,6 +6,12 @@ import numpy as np
 
 from chc_gating.gating.compile import compile_gates
 from chc_gating.gating.run import run_plan
+from chc_gating.imaging.background import measure_background
+from chc_gating.imaging.blocks import Box
+from chc_gating.imaging.levels import measure_levels
+from chc_gating.imaging.nearest import find_nearest
+from chc_gating.imaging.pieces import measure_block
+from chc_gating.imaging.sums import BlockPixels, MeasureRule, index_cells
 from chc_gating.kernels.entries import decode_bytes, decode_words, find_inside_polygon
 from chc_gating.model.events import EventStream
 from chc_gating.model.gates import Gates
@@ -13,12 +19,17 @@ from chc_gating.model.panel import Panel
 
 
 def warm() -> None:
-    """Compile the kernels of reading and of the gating pass, for float32 and float64 events.
+    """Compile the kernels of reading, of the gating pass, and of cells; all types of events.
 
     They are kept beside the code, or in the user's cache folder where that cannot be written; a
     process that finds them there loads them. Nothing happens where they are there already.
     """
     warm_reading()
+    _warm_gating()
+    _warm_cells()
+
+
+def _warm_gating() -> None:
     panel = Panel.model_validate(
         {"name": "warm", "channels": {"A": {"marker": "CD45", "role": "leukocyte"}}}
     )
@@ -48,6 +59,19 @@ def warm_reading() -> None:
             word = np.zeros(1, dtype=f"u{width}")
             decode_words(word, word, out)
         decode_bytes(byte, place, one + 1, mask, is_float, first, none, out.reshape(1, 1))
+
+
+def _warm_cells() -> None:
+    """Measure a nucleus that goes on below its block."""
+    box, shape = Box(0, 4, 0, 4), (5, 4)
+    labels = np.ones(shape, np.int64)
+    pixels = BlockPixels(labels, np.ones((1, *shape), np.uint16), box, Box(0, 5, 0, 4))
+    cells = index_cells(labels, ring_px=1.0)
+    rule = MeasureRule(shape, saturation=1, thresholds=np.ones(1, np.int64), dna=0)
+    measure_block(pixels, cells, rule=rule)
+    measure_background(pixels, cells)
+    measure_levels(lambda _: (pixels, cells), (4, 4), channels=1, maximum=1)
+    find_nearest(np.zeros((1, 2)), 1, 1.0)
 
 
 def _stream(events: np.ndarray) -> EventStream:

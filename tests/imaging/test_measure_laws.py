@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from chc_gating.imaging.blocks import Box
 from chc_gating.imaging.levels import find_plateau
+from chc_gating.imaging.nearest import find_nearest
 from chc_gating.imaging.pieces import join_pieces, measure_block
 from chc_gating.imaging.sums import BlockPixels, CellSums, MeasureRule, index_cells, join_cells
-from chc_gating.kernels import measure
-from chc_gating.kernels.nearest import find_nearest
+from chc_gating.kernels import pixel_columns as columns
 
 SHAPE = (37, 41)
 
@@ -110,12 +110,12 @@ def test_measures_equal_those_of_plain_numpy(
                 np.testing.assert_array_equal(found.quantiles[i, part, c], expected)
                 if part < 2:
                     sums = found.grey[i, part, c]
-                    assert sums[measure.SUM] == levels.sum()
-                    assert sums[measure.SUM_SQUARES] == (levels.astype(np.int64) ** 2).sum()
-                    assert sums[measure.MINIMUM] == levels.min()
-                    assert sums[measure.MAXIMUM] == levels.max()
-                    assert sums[measure.SATURATED] == (levels >= 60000).sum()
-                    assert sums[measure.POSITIVE] == (levels > (500, 30000)[c]).sum()
+                    assert sums[columns.SUM] == levels.sum()
+                    assert sums[columns.SUM_SQUARES] == (levels.astype(np.int64) ** 2).sum()
+                    assert sums[columns.MINIMUM] == levels.min()
+                    assert sums[columns.MAXIMUM] == levels.max()
+                    assert sums[columns.SATURATED] == (levels >= 60000).sum()
+                    assert sums[columns.POSITIVE] == (levels > (500, 30000)[c]).sum()
 
 
 @settings(max_examples=40, deadline=None)
@@ -129,9 +129,9 @@ def test_hulls_and_contacts_equal_those_of_scikit_image(seed: int, count: int) -
     indices = index_cells(labels, ring_px=0.0)
     cross = footprint_rectangle((3, 3)) * np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]])
     for i, region in enumerate(regionprops(indices.nuclei)):
-        assert found.shape[i, measure.AREA] == region.area
+        assert found.shape[i, columns.AREA] == region.area
         if min(region.image.shape) > 1:  # scikit-image knows no hull of a line
-            assert found.shape[i, measure.HULL_AREA] == region.area_convex
+            assert found.shape[i, columns.HULL_AREA] == region.area_convex
         near = dilation(indices.nuclei == i + 1, cross.astype(np.uint8))
         others = np.unique(indices.nuclei[near & (indices.nuclei > 0)]).size - 1
         assert found.contacts[i].tolist() == [others, others]

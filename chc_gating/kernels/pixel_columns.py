@@ -1,0 +1,54 @@
+"""What the kernels of cells are given and fill: columns of their arrays, by name.
+
+Of plain Python, so that a process can use the kernels' object code without numba.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Core(NamedTuple):
+    """Pixels [y0, y1) x [x0, x1) within arrays: those that are measured."""
+
+    y0: int
+    y1: int
+    x0: int
+    x1: int
+
+
+RUN_Y, RUN_X, RUN_LENGTH = range(3)
+"""Columns of runs of pixels along rows."""
+
+BELOW, BESIDE = 1, 2
+"""Bits of where a cell has pixels outside of the core."""
+
+SUM, SUM_SQUARES, MINIMUM, MAXIMUM, SATURATED, POSITIVE = range(6)
+GREY_SUMS = 6
+"""Columns of the grey sums: sum, sum of squares, minimum, maximum, pixels that are saturated,
+pixels above the channel's background."""
+
+QUANTILES = (0.5, 0.9)
+MEDIAN, Q90 = range(2)
+
+SHAPE_SUMS = 15
+(
+    AREA,
+    SUM_Y,
+    SUM_X,
+    SUM_YY,
+    SUM_XX,
+    SUM_XY,
+    TOP,
+    BOTTOM,
+    LEFT,
+    RIGHT,
+    HULL_AREA,
+    RING_AREA,
+    ON_EDGE,
+    LAPLACIAN,
+    LAPLACIAN_SQUARES,
+) = range(SHAPE_SUMS)
+"""Columns of the shape sums, of the nucleus where its name says nothing else. Coordinates are
+counted from the cell's seed pixel; bottom and right are inclusive. The hull is the convex one,
+the Laplacian that of the DNA channel."""
