@@ -12,19 +12,21 @@ SENSITIVE_SHARE = 0.5
 """Part by which a count may change when all cuts move by 10 %."""
 SENSITIVE_EVENTS = 3
 """Fewer events than these are no change that counting could tell from chance."""
-TOUCHING_SHARE = 0.5
-"""Share of a slide's candidates above which touching neighbours are the rule."""
+MOST = 0.5
+"""Share of a slide's candidates above which a flag of neighbours is the rule."""
 
 
 def find_doubts(group: Group) -> tuple[str, ...]:
     """Return the flags of a counted group that bear on whether its number can be believed.
 
-    `candidates_not_rare`, `sensitive_to_cuts` and, on slides, `cells_touch`.
+    `candidates_not_rare`, `sensitive_to_cuts` and, on slides, `cells_touch` and
+    `neighbours_explain`.
     """
     doubts = {
         "candidates_not_rare": _are_not_rare(group),
         "sensitive_to_cuts": any(_is_sensitive(group, name) for name in CANDIDATE_CLASSES),
-        "cells_touch": group.key.modality == "image" and _mostly_touch(group),
+        "cells_touch": _are_mostly(group, "touches_neighbour"),
+        "neighbours_explain": _are_mostly(group, "neighbour_spill"),
     }
     return tuple(name for name, holds in doubts.items() if holds)
 
@@ -59,6 +61,9 @@ def moves_with_cuts(count: int, low_cut: int | None, high_cut: int | None) -> bo
     return any(c >= SENSITIVE_EVENTS and c > SENSITIVE_SHARE * count for c in changes)
 
 
-def _mostly_touch(group: Group) -> bool:
-    touching = sum(m.result.candidate_flags.get("touches_neighbour", 0) for m in group.summed)
-    return touching > TOUCHING_SHARE * _count_candidates(group)
+def _are_mostly(group: Group, flag: str) -> bool:
+    """Whether more than half of a slide's candidates carry a flag."""
+    if group.key.modality != "image":
+        return False
+    flagged = sum(m.result.candidate_flags.get(flag, 0) for m in group.summed)
+    return flagged > MOST * _count_candidates(group)

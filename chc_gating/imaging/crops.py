@@ -75,7 +75,7 @@ class CropStack(Record):
     controls: tuple[int, ...] = ()
     control_phenotypes: tuple[str, ...] = ()
     has_outlines: bool = False
-    overview_px: int | None = None
+    overview_px: float | None = None
     valid: tuple[tuple[int, int, int, int], ...]
 
 

@@ -18,29 +18,37 @@ _SAMPLE_PX = 64
 all of it would take as long as to find the nuclei again."""
 
 
-def draw_overview(slide: Slide, channel: int) -> tuple[NDArray[np.uint16], int]:
-    """Return the mean grey levels of a channel in squares, and the side of a square in pixels.
+def draw_overview(slide: Slide, channel: int) -> tuple[NDArray[np.uint16], float]:
+    """Return the mean grey levels of a channel in squares, and their side in pixels of the slide.
 
-    A square at the far edge may reach beyond the slide; its mean is of what lies on it.
+    Of a slide with a pyramid, from the smallest of its levels that is large enough. A square at
+    the far edge may reach beyond the slide; its mean is of what lies on it.
     """
-    height, width = slide.shape
+    level = _choose_level(slide)
+    height, width = slide.levels[level].shape
     whole = height * width <= READ_WHOLE_PX
     squares = LONGEST_PX if whole else _SAMPLED_SQUARES
     side = max(1, -(-max(height, width) // squares))
     read = side if whole else min(side, _SAMPLE_PX)
-    rows, columns = -(-height // side), -(-width // side)
-    small = np.empty((rows, columns), np.uint16)
-    for i in range(rows):
+    small = np.empty((-(-height // side), -(-width // side)), np.uint16)
+    for i in range(small.shape[0]):
         y0 = min(i * side + (side - read) // 2, height - 1)
         y1 = min(y0 + read, height)
         if whole:
-            small[i] = _mean_columns(slide.read_box(channel, Box(y0, y1, 0, width)), side)
+            band = slide.read_box(channel, Box(y0, y1, 0, width), level=level)
+            small[i] = _mean_columns(band, side)
             continue
-        for j in range(columns):
+        for j in range(small.shape[1]):
             x0 = min(j * side + (side - read) // 2, width - 1)
             box = Box(y0, y1, x0, min(x0 + read, width))
-            small[i, j] = round(float(slide.read_box(channel, box).mean()))
-    return small, side
+            small[i, j] = round(float(slide.read_box(channel, box, level=level).mean()))
+    return small, side * max(slide.shape) / max(height, width)
+
+
+def _choose_level(slide: Slide) -> int:
+    """Return the last level of the pyramid that is still as large as an overview."""
+    enough = [i for i, level in enumerate(slide.levels) if max(level.shape) >= LONGEST_PX]
+    return max(enough, default=0)
 
 
 def _mean_columns(band: NDArray[np.uint16], side: int) -> NDArray[np.uint16]:

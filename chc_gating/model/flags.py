@@ -67,6 +67,9 @@ DRAW_FLAGS: dict[str, str] = {
     ),
     "sensitive_to_cuts": "CHC or CTC change by more than half when all cuts move by 10 %",
     "cells_touch": "more than half of the candidates touch a neighbour on the slide",
+    "neighbours_explain": (
+        "a neighbour's light may explain more than half of the candidates on the slide"
+    ),
     "area_out_of_focus": "part of the slide is out of focus; the exposure is lowered by it",
     "area_empty": (
         "part of the slide holds no nuclei amid cells, or no pixels; the exposure is lowered by it"

@@ -123,6 +123,17 @@ def _count_touching(group: GroupFacts) -> tuple[str, str] | None:
     )
 
 
+def _count_explained(group: GroupFacts) -> tuple[str, str] | None:
+    total = sum(row.count or 0 for row in _whole(group))
+    explained = sum(one.candidate_flags.get("neighbour_spill", 0) for one in group.summed)
+    if not total or not explained:
+        return None
+    return f"{explained:,} of {total:,}", (
+        f"A neighbour's light may explain a marker of {explained:,} of {total:,} candidates: "
+        "do not use the number before a person has looked at every card."
+    )
+
+
 def _count_unstable(group: GroupFacts) -> tuple[str, str] | None:
     timed = [one.flow for one in group.summed if one.flow is not None and one.flow.time_bins]
     unstable = sum(flow.unstable_bins or 0 for flow in timed)
@@ -172,6 +183,7 @@ _SIZES = {
     "exposure_routes_disagree": _compare_routes,
     "candidates_not_rare": _share_candidates,
     "sensitive_to_cuts": _show_moved_cuts,
+    "neighbours_explain": _count_explained,
     "cells_touch": _count_touching,
     "time_unstable": _count_unstable,
     "saturated_candidates": _count_saturated,

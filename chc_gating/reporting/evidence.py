@@ -99,7 +99,7 @@ class Overview:
     """A slide's DNA in squares of ``side_px`` pixels: (rows, columns) uint16 mean grey levels."""
 
     levels: NDArray[np.uint16]
-    side_px: int
+    side_px: float
 
 
 @dataclass(frozen=True)

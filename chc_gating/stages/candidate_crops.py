@@ -108,6 +108,6 @@ def draw_controls(
         takes[one] += min(lacking, pools[one].size - takes[one])
     rows, classes = [np.empty(0, np.int64)], []
     for name, pool, take in zip(CONTROL_CLASSES, pools, takes, strict=True):
-        rows.append(np.sort(rng.choice(pool, take, replace=False)))
+        rows.append(pool[np.sort(rng.choice(pool.size, take, replace=False))])
         classes += [name] * take
     return np.concatenate(rows), tuple(classes)

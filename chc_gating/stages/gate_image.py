@@ -211,19 +211,23 @@ def _cells_table(result: GatingResult, cells: CellStream) -> pyarrow.Table:
     """Return cells.parquet: one row per cell; an empty phenotype is outside its population."""
     import pyarrow
 
-    names = np.array(["", *result.leaf_names[1:]])
+    names = pyarrow.array(["", *result.leaf_names[1:]], pyarrow.string())
+    bits, which = np.unique(_flags(result), return_inverse=True)
+    flags = pyarrow.array([";".join(event_flag_names(int(b))) for b in bits], pyarrow.string())
+    # Taken from the few different texts: ten million texts of their own would fill the memory.
     return pyarrow.table(
         {
             "id": _ids(cells.stream),
             "centroid_y_px": cells.centroids_px[:, 0],
             "centroid_x_px": cells.centroids_px[:, 1],
-            "phenotype": pyarrow.array(names[result.event_class].tolist(), pyarrow.string()),
-            "flags": pyarrow.array(
-                [";".join(event_flag_names(int(bits))) for bits in _flags(result)],
-                pyarrow.string(),
-            ),
+            "phenotype": names.take(pyarrow.array(_classes(result))),
+            "flags": flags.take(pyarrow.array(which)),
         }
     )
+
+
+def _classes(result: GatingResult) -> NDArray[np.int16]:
+    return np.empty(0, np.int16) if result.event_class is None else result.event_class
 
 
 def _ids(stream: EventStream) -> NDArray[np.int64]:

@@ -74,3 +74,13 @@ def test_slides_whose_candidates_mostly_touch_a_neighbour_are_flagged(
         {"CHC": 5, "CTC": 3}, modality="image", candidate_flags={"touches_neighbour": touching}
     )
     assert ("cells_touch" in flags_of(result, modality="image")) is flagged
+
+
+@pytest.mark.parametrize(("explained", "flagged"), [(4, False), (5, True)])
+def test_slides_whose_candidates_are_mostly_explained_by_neighbours_are_flagged(
+    explained: int, flagged: bool
+) -> None:
+    result = make_result(
+        {"CHC": 5, "CTC": 3}, modality="image", candidate_flags={"neighbour_spill": explained}
+    )
+    assert ("neighbours_explain" in flags_of(result, modality="image")) is flagged

@@ -134,3 +134,21 @@ def test_of_a_large_slide_the_overview_is_sampled(
     assert (small.shape, side) == ((64, 32), 10)
     # The middle 2 x 2 pixels of a square of 10.
     assert small[3, 4] == round(pixels[0, 34:36, 44:46].mean())
+
+
+def test_the_overview_is_from_a_level_of_the_pyramid(tmp_path: Path) -> None:
+    pixels = np.full((1, 2400, 2000), 100, np.uint16)
+    small = np.arange(600 * 500, dtype=np.uint16).reshape(1, 600, 500) % 900
+    with tifffile.TiffWriter(tmp_path / "slide.ome.tif", ome=True) as file:
+        options = {"photometric": "minisblack", "tile": (256, 256)}
+        size = {"PhysicalSizeX": 0.5, "PhysicalSizeY": 0.5}
+        file.write(pixels, subifds=2, metadata={"axes": "CYX", **size}, **options)
+        file.write(pixels[:, ::2, ::2] + 1, subfiletype=1, **options)
+        file.write(small, subfiletype=1, **options)
+    with open_slide(tmp_path / "slide.ome.tif") as slide:
+        assert len(slide.levels) == 3
+        found, side = draw_overview(slide, 0)
+    # 600 px in at most 512 squares: 2 px of the level, 8 px of the slide.
+    assert side == 8.0
+    assert found.shape == (300, 250)
+    assert found[3, 4] == round(small[0, 6:8, 8:10].mean())
