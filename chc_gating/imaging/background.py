@@ -6,12 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chc_gating.imaging.blocks import Box
+from chc_gating.imaging.squares import SQUARE_PX
 from chc_gating.imaging.sums import BlockCells, BlockPixels
 from chc_gating.kernels.background import find_backgrounds
-
-SQUARE_PX = 256
-"""Side of a square: some tens of cells wide, so that it holds background on most slides, and
-narrow against the shading of a camera's field. Divides the block, so that a square lies in one."""
 
 _FEWEST_SHARE = 0.01
 """With less background than this share of a square, its darkest pixels stand for it."""

@@ -20,7 +20,13 @@ from chc_gating.storage.tables import read_table
 
 METHODS: tuple[Method, ...] = ("watershed",)
 """Those that look at the DNA channel."""
-FILES = ("labels.tif", "segmentation.json", "measurements.parquet", "measurement.json")
+FILES = (
+    "labels.tif",
+    "segmentation.json",
+    "measurements.parquet",
+    "measurement.json",
+    "tiles.parquet",
+)
 
 
 def make_slide(folder: Path, shape: tuple[int, int]) -> Path:
