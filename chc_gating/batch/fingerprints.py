@@ -13,7 +13,7 @@ from chc_gating.model.gates import Gates
 from chc_gating.model.panel import SPILLOVER_WORDS, Panel
 
 _DIGITS = 16
-_SETTINGS = ("min_events", "ring_um")
+_SETTINGS = ("min_events", "ring_um", "focus_drop")
 """The settings that change a draw's numbers; the others change how sheets are read or judged."""
 
 

@@ -9,12 +9,16 @@ STITCHED_SLIDE, STITCHING = "slide.ome.tif", "stitching.json"
 STITCH_FILES = (STITCHED_SLIDE, STITCHING)
 LABELS, SEGMENTATION = "labels.tif", "segmentation.json"
 MEASUREMENTS, MEASUREMENT = "measurements.parquet", "measurement.json"
+TILES = "tiles.parquet"
 EXTERNAL_LABELS = "external.tif"
 """The label image of a tool of others; `chc segment` makes labels.tif of it."""
 SEGMENT_FILES = (LABELS, SEGMENTATION)
-MEASURE_FILES = (MEASUREMENTS, MEASUREMENT)
+MEASURE_FILES = (MEASUREMENTS, MEASUREMENT, TILES)
 CROP_FILES = ("crops.tif", "outlines.tif", "overview.tif", "crops.json")
 IMAGE_FILES = (*FLOW_FILES, "cells.parquet", *CROP_FILES)
+SLIDE_PAGE_FILES = (*IMAGE_FILES, TILES)
+"""What a page shows of a slide."""
+
 PATIENT_FILES = ("monitor.json", "monitor.html")
 BATCH_TABLES = ("counts.tsv", "counts.parquet", "not_counted.tsv")
 COHORT = "cohort.json"

@@ -42,6 +42,13 @@ class Settings(Record):
         description="Width of the ring around a nucleus that stands for the cell.",
         json_schema_extra={"unit": "um"},
     )
+    focus_drop: float = Field(
+        default=3.0,
+        gt=1,
+        le=100,
+        description="A square of a slide is out of focus below the slide's upper quartile of focus "
+        "divided by this; its cells are not counted, and the exposure is lowered.",
+    )
     control_crops: int = Field(
         default=24,
         ge=0,

@@ -130,6 +130,13 @@ def measure_command(
     labels: Annotated[Path, typer.Option(help="Folder that holds labels.tif.")],
     output: OutputFolder,
     ring_um: Annotated[float, typer.Option(min=0, help="Width of the ring, um.")] = 2.5,
+    focus_drop: Annotated[
+        float,
+        typer.Option(
+            min=1,
+            help="A square is out of focus below the slide's upper quartile of focus over this.",
+        ),
+    ] = 3.0,
     tile_px: TilePx = 4096,
     threads: Threads = 1,
     record_faults: RecordFaults = False,
@@ -145,6 +152,7 @@ def measure_command(
         labels=labels,
         output=output,
         ring_um=ring_um,
+        focus_drop=focus_drop,
         tile_px=tile_px,
         threads=threads,
         record_faults=record_faults,

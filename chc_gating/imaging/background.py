@@ -6,13 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chc_gating.imaging.blocks import Box
+from chc_gating.imaging.squares import SQUARE_PX
 from chc_gating.imaging.sums import BlockCells, BlockPixels
 from chc_gating.kernels.cell_entries import find_backgrounds
 from chc_gating.kernels.pixel_columns import Core
-
-SQUARE_PX = 256
-"""Side of a square: some tens of cells wide, so that it holds background on most slides, and
-narrow against the shading of a camera's field. Divides the block, so that a square lies in one."""
 
 _LOW_PERCENT = 1
 """With less background than this part of a square, as many of its darkest pixels stand for it."""

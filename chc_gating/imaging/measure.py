@@ -27,6 +27,7 @@ from chc_gating.imaging.labels import Labels
 from chc_gating.imaging.levels import ChannelLevel, measure_levels
 from chc_gating.imaging.nearest import find_nearest
 from chc_gating.imaging.pieces import Pieces, join_pieces, measure_block
+from chc_gating.imaging.quality_maps import QualityMaps
 from chc_gating.imaging.slide import Slide
 from chc_gating.imaging.sums import (
     BlockCells,
@@ -60,12 +61,14 @@ class PositiveRule:
 class MeasuredCells:
     """What was measured beside the table.
 
+    maps : what was found in each square of the slide
     levels, thresholds : of each measured channel, in their order; a pixel is positive above
     saturation : grey level from which a pixel is saturated
     repairs : what was not taken as the file has it, in words
     """
 
     cells: int
+    maps: QualityMaps
     levels: tuple[ChannelLevel, ...]
     thresholds: tuple[float, ...]
     saturation: int
@@ -135,6 +138,8 @@ def measure_cells(
         dna=None if dna is None else list(channels).index(dna),
     )
 
+    maps = QualityMaps(slide.shape, channels, dna=rule.dna)
+
     def write(job: _Job) -> int:
         rows = _stream_cells(job, tile_px=tile_px, threads=threads, watch=watch)
         tables = (build_rows(part, channels=channels, slide=slide) for part in rows)
@@ -142,16 +147,16 @@ def measure_cells(
 
     repairs: tuple[str, ...] = ()
     if found.plateau is None:
-        cells = write(_Job(source, rule))
+        cells = write(_Job(source, rule, maps))
     else:
         try:
             rule = replace(rule, saturation=found.plateau)
-            cells = write(_Job(source, rule, highest=found.plateau))
+            cells = write(_Job(source, rule, maps, highest=found.plateau))
             repairs = (_describe_plateau(found.plateau),)
         except _BeyondPlateauError:
             rule = replace(rule, saturation=slide.maximum)
-            cells = write(_Job(source, rule))
-    return MeasuredCells(cells, found.channels, thresholds, rule.saturation, repairs)
+            cells = write(_Job(source, rule, maps))
+    return MeasuredCells(cells, maps, found.channels, thresholds, rule.saturation, repairs)
 
 
 def _describe_plateau(level: int) -> str:
@@ -217,11 +222,13 @@ class _Block:
 class _Job:
     """What the threads run: pixels of a block to all that is measured there.
 
-    ``highest`` is the level that no pixel may exceed, None: any.
+    maps : filled block by block
+    highest : the level that no pixel may exceed, None: any
     """
 
     source: _Source
     rule: MeasureRule
+    maps: QualityMaps
     highest: int | None = None
 
     def __call__(self, pixels: BlockPixels) -> _Block:
@@ -230,7 +237,9 @@ class _Job:
             raise _BeyondPlateauError
         cells = index_cells(pixels.labels, ring_px=self.source.ring_px)
         sums, pieces = measure_block(pixels, cells, rule=self.rule)
-        return _Block(pixels.block, sums, pieces, measure_background(pixels, cells))
+        background = measure_background(pixels, cells)
+        self.maps.add_block(pixels, cells, background=background, saturation=self.rule.saturation)
+        return _Block(pixels.block, sums, pieces, background)
 
 
 def _stream_cells(job: _Job, *, tile_px: int, threads: int, watch: Watch) -> Iterator[CellRows]:

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from chc_gating.imaging.background import SQUARE_PX
 from chc_gating.imaging.quality_maps import FocusMap, QualityMaps
-from chc_gating.model.acquisition import LostArea, SlideQuality
-
-SCORED, OUT_OF_FOCUS, EMPTY, UNREAD, OUTSIDE = (
-    "scored",
-    "out_of_focus",
-    "empty",
-    "unread",
-    "outside",
+from chc_gating.imaging.squares import (
+    EMPTY,
+    LOST,
+    OUT_OF_FOCUS,
+    OUTSIDE,
+    SCORED,
+    SQUARE_PX,
+    UNREAD,
 )
-LOST = (OUT_OF_FOCUS, EMPTY, UNREAD)
+from chc_gating.model.acquisition import LostArea, SlideQuality
 
 FOCUS_DROP = 3.0
 """Out of focus is below the slide's reference divided by this.
@@ -172,12 +170,3 @@ def _list_areas(
                 )
             )
     return sorted(areas, key=lambda area: (-area.area_mm2, area.kind, area.y0_px, area.x0_px))
-
-
-def describe_rule(focus_drop: float) -> str:
-    """Return the rule of what is out of focus, in words."""
-    width = math.pow(focus_drop, 1 / 3)
-    return (
-        f"out of focus: below 1/{focus_drop:g} of the slide's upper quartile of focus, an edge "
-        f"about {width:.2g} times as wide"
-    )

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from chc_gating.imaging.background import SQUARE_PX
 from chc_gating.imaging.blocks import Box
+from chc_gating.imaging.squares import SQUARE_PX
+from chc_gating.imaging.sums import BlockCells, BlockPixels
 from chc_gating.kernels import quality
 
 FocusMap = NDArray[np.float64]
@@ -44,21 +45,17 @@ class QualityMaps:
 
     def add_block(
         self,
-        block: Box,
-        outer: Box,
+        pixels: BlockPixels,
+        cells: BlockCells,
         *,
-        ids: NDArray[np.int64],
-        labels: NDArray[np.integer],
-        stack: NDArray[np.uint16],
         background: NDArray[np.float64],
         saturation: int,
     ) -> None:
         """Enter what a block holds; blocks may be entered by several threads, in any order.
 
-        ids : of the nuclei that the block may hold; a nucleus counts where its seed pixel lies
-        labels, stack : (y, x), 0 outside of nuclei, and (m, y, x): the pixels of ``outer``
         background : (rows, columns, m), of the block's squares
         """
+        block, outer = pixels.block, pixels.outer
         rows = slice(block.y0 // SQUARE_PX, -(-block.y1 // SQUARE_PX))
         columns = slice(block.x0 // SQUARE_PX, -(-block.x1 // SQUARE_PX))
         shape = self._sums[rows, columns].shape[:2]
@@ -67,8 +64,8 @@ class QualityMaps:
         greys[..., quality.LOWEST] = _LARGEST
         core = block.within(outer)
         quality.survey_squares(
-            labels,
-            stack,
+            pixels.labels,
+            pixels.stack,
             0 if self.dna is None else self.dna,
             core.edges,
             (outer.y0, outer.x0),
@@ -80,7 +77,7 @@ class QualityMaps:
         self._sums[rows, columns] = sums
         self._greys[rows, columns] = greys
         self.background[rows, columns] = background
-        self.nuclei[rows, columns] = self._count_seeds(ids, block, shape)
+        self.nuclei[rows, columns] = self._count_seeds(cells.ids, block, shape)
 
     def _count_seeds(
         self, ids: NDArray[np.int64], block: Box, shape: tuple[int, ...]
@@ -94,7 +91,7 @@ class QualityMaps:
 
     @property
     def saturated_share(self) -> NDArray[np.float64]:
-        """(rows, columns, m) share of saturated pixels, of every third row."""
+        """(rows, columns, m) share of saturated pixels, of every fourth row."""
         sampled = np.maximum(self._greys[..., quality.SAMPLED], 1)
         shares: NDArray[np.float64] = self._greys[..., quality.SATURATED] / sampled
         return shares

@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chc_gating.errors import ChcError
-from chc_gating.imaging.background import SQUARE_PX
-from chc_gating.imaging.quality_areas import LOST, Judged
-from chc_gating.imaging.quality_maps import QualityMaps
+from chc_gating.imaging.squares import LOST, SQUARE_PX
 
 if TYPE_CHECKING:
     import pyarrow
+
+    from chc_gating.imaging.quality_areas import Judged
+    from chc_gating.imaging.quality_maps import QualityMaps
 
 
 def tiles_schema(channels: Sequence[str]) -> pyarrow.Schema:

@@ -163,7 +163,7 @@ class SlideQuality(Record):
     sample_area_mm2 : of all squares but those outside; ``scored_share`` and ``lost_shares`` (by
         kind) are parts of it and add up to 1.
     nuclei_out_of_focus : nuclei in lost squares; they leave under area_out_of_focus.
-    saturated_shares : per channel, of every third row of pixels.
+    saturated_shares : per channel, of every fourth row of pixels.
     areas : the lost ones, largest first.
     """
 

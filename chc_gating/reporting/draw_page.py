@@ -24,6 +24,7 @@ from chc_gating.reporting.sentences import (
     describe_flag,
 )
 from chc_gating.reporting.slide_map import describe_slide, draw_slide_map
+from chc_gating.reporting.slide_quality import draw_quality_maps
 from chc_gating.reporting.time_trace import draw_time_trace
 
 DRAW_FACTS = (
@@ -95,6 +96,7 @@ class AcquisitionView:
     time: Picture | None
     slide: Picture | None
     slide_words: str
+    quality: Picture | None
     gallery: Gallery | None
     flags: tuple[tuple[str, str, int], ...]
     spillover: tuple[tuple[str, tuple[SpilloverCell, ...]], ...]
@@ -234,6 +236,7 @@ def _view_acquisition(
         time=draw_time_trace(evidence, identifier=f"{anchor}-time") if evidence else None,
         slide=draw_slide_map(evidence, identifier=f"{anchor}-slide") if evidence else None,
         slide_words="" if slide is None else describe_slide(slide),
+        quality=draw_quality_maps(evidence, identifier=f"{anchor}-quality") if evidence else None,
         gallery=build_gallery(evidence) if evidence else None,
         flags=_event_flags(evidence) if evidence else (),
         spillover=_shade_spillover(evidence.result.spillover) if evidence else (),

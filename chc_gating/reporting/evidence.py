@@ -111,8 +111,23 @@ class CellPlaces:
 
 
 @dataclass(frozen=True)
+class TileMaps:
+    """What a slide's squares hold, (rows, columns) each; the last row and column may be narrower.
+
+    nuclei : int64. focus : float64, NaN where unknown. state : texts. background,
+    saturated_share : per channel, float64.
+    """
+
+    nuclei: NDArray[np.int64]
+    focus: FloatArray
+    state: NDArray[np.str_]
+    background: Mapping[str, FloatArray]
+    saturated_share: Mapping[str, FloatArray]
+
+
+@dataclass(frozen=True)
 class Evidence:
-    """All that the page shows of one acquisition; crops and cells only of a slide."""
+    """All that the page shows of one acquisition; crops, cells and tiles only of a slide."""
 
     acquisition: str
     result: AcquisitionResult
@@ -121,4 +136,5 @@ class Evidence:
     candidates: Candidates
     crops: Crops | None = None
     cells: CellPlaces | None = None
+    tiles: TileMaps | None = None
     overview: Overview | None = None

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from chc_gating.batch.layout import TILES
 from chc_gating.errors import ChcError
 from chc_gating.model.acquisition import AcquisitionQuality, AcquisitionResult
 from chc_gating.model.phenotypes import CANDIDATE_CLASSES
-from chc_gating.reporting.evidence import Candidates, CellPlaces, Crops, Evidence, Overview
+from chc_gating.reporting.evidence import (
+    Candidates,
+    CellPlaces,
+    Crops,
+    Evidence,
+    Overview,
+    TileMaps,
+)
 from chc_gating.storage.densities import read_densities
 from chc_gating.storage.records import read_record
 from chc_gating.storage.tables import read_table
@@ -51,6 +59,32 @@ def read_evidence(folder: Path, *, acquisition: str) -> Evidence:
         crops=read_crops(folder, candidates) if result.modality == "image" else None,
         cells=read_cells(folder / "cells.parquet") if result.modality == "image" else None,
         overview=read_overview(folder) if result.modality == "image" else None,
+        tiles=read_tiles(folder / TILES, result),
+    )
+
+
+def read_tiles(path: Path, result: AcquisitionResult) -> TileMaps | None:
+    """Return the maps of a slide's squares; None of a tube, and of a slide without quality."""
+    quality = result.slide.quality if result.slide else None
+    if quality is None or result.slide is None:
+        return None
+    table = read_table(path)
+    columns = -(-result.slide.width_px // quality.square_px)
+
+    def grid(name: str) -> NDArray[Any]:
+        values = table.column(name).to_pylist() if name == "state" else _column(table, name)
+        return np.asarray(values).reshape(-1, columns)
+
+    def by_channel(what: str) -> dict[str, FloatArray]:
+        names = [name for name in table.column_names if name.startswith(f"{what}:")]
+        return {name.removeprefix(f"{what}:"): grid(name) for name in names}
+
+    return TileMaps(
+        nuclei=grid("nuclei"),
+        focus=grid("focus"),
+        state=grid("state"),
+        background=by_channel("background"),
+        saturated_share=by_channel("saturated_share"),
     )
 
 

@@ -21,10 +21,11 @@ from chc_gating.gating.run import run_plan
 from chc_gating.imaging.cells import CellStream, cell_stream
 from chc_gating.imaging.crops import write_no_crops
 from chc_gating.imaging.records import Measurement
+from chc_gating.imaging.tiles_table import find_lost_cells
 from chc_gating.kernels.plan_arrays import PlanArrays
 from chc_gating.model.acquisition import AppliedCut
 from chc_gating.model.events import EventStream
-from chc_gating.model.flags import event_flag_bit, event_flag_names
+from chc_gating.model.flags import LOST_FLAG, event_flag_bit, event_flag_names
 from chc_gating.model.gates import Gates
 from chc_gating.model.panel import Panel
 from chc_gating.model.spillover import Spillover
@@ -103,6 +104,7 @@ def gate_image(
                 the_panel,
                 fractions=_find_fractions(the_panel, the_gates),
             )
+            cells = _flag_lost(cells, measured / layout.TILES, measurement)
             found = resolve_spillover(
                 the_panel, table=spillover, keywords={}, channels=(), labels=()
             )
@@ -179,6 +181,16 @@ def _gate(
     stream = replace(cells.stream, event_flags=_flag_cells(cells, plan.arrays))
     shown = show_progress(stream, "gating cells")
     return run_plan(shown, plan, threads=threads, keep_events=True)
+
+
+def _flag_lost(cells: CellStream, tiles: Path, measurement: Measurement) -> CellStream:
+    """Return the cells, those of areas out of focus with the flag that leaves them out."""
+    facts, ids = measurement.slide, cells.stream.event_ids
+    if facts is None or ids is None:
+        return cells
+    lost = find_lost_cells(tiles, ids, slide_shape=(facts.height_px, facts.width_px))
+    flags = cells.flags | np.where(lost, event_flag_bit(LOST_FLAG), np.uint32(0))
+    return replace(cells, flags=flags.astype(np.uint32))
 
 
 def _flag_cells(cells: CellStream, arrays: PlanArrays) -> NDArray[np.uint32]:

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from chc_gating.batch.layout import LABELS, MEASUREMENT, MEASUREMENTS, SEGMENTATION
+from chc_gating.batch.layout import LABELS, MEASUREMENT, MEASUREMENTS, SEGMENTATION, TILES
 from chc_gating.batch.panels import load_panel
 from chc_gating.errors import RawFileError
 from chc_gating.imaging.cell_table import write_rows
 from chc_gating.imaging.labels import Labels
 from chc_gating.imaging.measure import RING_UM, MeasuredCells, PositiveRule, measure_cells
+from chc_gating.imaging.quality_areas import FOCUS_DROP, judge_squares
 from chc_gating.imaging.records import ChannelLevels, Measurement, Parameters, Segmentation
 from chc_gating.imaging.slide import Slide, open_slide
-from chc_gating.model.acquisition import InputFile
+from chc_gating.imaging.tiles_table import build_tiles, tiles_schema
+from chc_gating.model.acquisition import InputFile, SlideQuality
 from chc_gating.model.panel import Panel
 from chc_gating.stages.progress import BlockProgress
 from chc_gating.storage.atomic import replacing_files
 from chc_gating.storage.provenance import describe_input, software_version
 from chc_gating.storage.records import read_record, write_record
+from chc_gating.storage.tables import write_table
 
 
 def measure(
@@ -27,11 +30,12 @@ def measure(
     labels: Path,
     output: Path,
     ring_um: float = RING_UM,
+    focus_drop: float = FOCUS_DROP,
     tile_px: int = 4096,
     threads: int = 1,
     record_faults: bool = False,
 ) -> None:
-    """Measure a slide's cells and write measurements.parquet and measurement.json.
+    """Measure a slide's cells; write measurements.parquet, tiles.parquet and measurement.json.
 
     ``labels`` is the folder that `chc segment` wrote; the image of the file and the pixel size
     are those of its segmentation.json. A slide that could not be segmented is passed on as not
@@ -39,7 +43,11 @@ def measure(
     """
     the_panel = load_panel(panel)
     segmentation = read_record(labels / SEGMENTATION, Segmentation)
-    parameters: Parameters = {**segmentation.parameters, "ring_um": ring_um}
+    parameters: Parameters = {
+        **segmentation.parameters,
+        "ring_um": ring_um,
+        "focus_drop": focus_drop,
+    }
     with replacing_files(output) as folder:
         segmentation = segmentation.model_copy(
             update={"inputs": _replace_panel(segmentation.inputs, panel)}
@@ -65,7 +73,17 @@ def measure(
                         threads=threads,
                         watch=BlockProgress(f"measuring {slide.name}"),
                     )
-                    record = _describe(measured, segmentation, parameters, the_panel)
+                    judged = judge_squares(
+                        measured.maps, pixel_size_um=opened.pixel_size_um, focus_drop=focus_drop
+                    )
+                    write_table(folder / TILES, build_tiles(measured.maps, judged))
+                    record = _describe(
+                        measured,
+                        segmentation,
+                        quality=judged.quality,
+                        parameters=parameters,
+                        panel=the_panel,
+                    )
             except RawFileError as error:
                 if not record_faults:
                     raise
@@ -104,9 +122,12 @@ def _positive_rules(panel: Panel) -> dict[str, PositiveRule]:
 def _describe(
     measured: MeasuredCells,
     segmentation: Segmentation,
+    *,
+    quality: SlideQuality,
     parameters: Parameters,
     panel: Panel,
 ) -> Measurement:
+    facts = segmentation.slide
     return Measurement(
         software_version=software_version(),
         inputs=segmentation.inputs,
@@ -124,7 +145,7 @@ def _describe(
                 panel.channels, measured.levels, measured.thresholds, strict=True
             )
         ),
-        slide=segmentation.slide,
+        slide=None if facts is None else facts.model_copy(update={"quality": quality}),
         repairs=(*segmentation.repairs, *measured.repairs),
     )
 
@@ -140,6 +161,7 @@ def _write_nothing(
     """Write an empty table and return the record that says why."""
     channels = tuple(panel.channels)
     write_rows(folder / MEASUREMENTS, (), channels=channels)
+    write_table(folder / TILES, tiles_schema(channels).empty_table())
     return Measurement(
         software_version=software_version(),
         inputs=segmentation.inputs,

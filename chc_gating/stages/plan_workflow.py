@@ -298,7 +298,10 @@ class WorkflowPlan:
     @property
     def measure_options(self) -> str:
         """The options of `chc measure` that come from the settings."""
-        return shlex.join(["--ring-um", repr(self.batch.settings.ring_um)])
+        settings = self.batch.settings
+        return shlex.join(
+            ["--ring-um", repr(settings.ring_um), "--focus-drop", repr(settings.focus_drop)]
+        )
 
     def gate_image_options(self, wildcards: Wildcards) -> str:
         """Return the options of `chc gate-image`."""
@@ -322,7 +325,7 @@ class WorkflowPlan:
         """Return the results that a draw's page shows."""
         paths: list[str] = []
         for row in self.batch.acquisitions_of(wildcards.draw):
-            files = layout.FLOW_FILES if row.modality == "flow" else layout.IMAGE_FILES
+            files = layout.FLOW_FILES if row.modality == "flow" else layout.SLIDE_PAGE_FILES
             for file in files:
                 paths += self._acquisition_results([row.acquisition], file)
         return paths
@@ -359,7 +362,7 @@ class WorkflowPlan:
         facts = {
             "panel": hash_panel(self.batch.panels[wildcards.panel]),
             "gates": hash_gates(self.batch.gates[wildcards.gates]),
-            "settings": self._settings(only=(*LIMIT_SETTINGS, "ring_um")),
+            "settings": self._settings(only=(*LIMIT_SETTINGS, "ring_um", "focus_drop")),
         }
         return json.dumps(facts, sort_keys=True)
 

@@ -10,6 +10,7 @@ from scipy.ndimage import gaussian_filter, label
 from chc_gating.imaging.blocks import grid_blocks
 from chc_gating.imaging.quality_areas import Judged, judge_squares
 from chc_gating.imaging.quality_maps import QualityMaps
+from chc_gating.imaging.sums import BlockPixels, index_cells
 
 SIDE = 2048
 """Pixels: 8 x 8 squares, 2 x 2 blocks."""
@@ -60,12 +61,15 @@ def fill_maps(
         outer = block.grow(margin, image.shape)
         inside = labels[outer.slices]
         squares = (-(-block.height // 256), -(-block.width // 256), 1)
-        maps.add_block(
+        pixels = BlockPixels(
+            np.ascontiguousarray(inside),
+            np.ascontiguousarray(image[outer.slices])[np.newaxis],
             block,
             outer,
-            ids=np.unique(inside)[1:] - 1,
-            labels=np.ascontiguousarray(inside),
-            stack=np.ascontiguousarray(image[outer.slices])[np.newaxis],
+        )
+        maps.add_block(
+            pixels,
+            index_cells(pixels.labels, ring_px=0),
             background=np.full(squares, 240.0),
             saturation=65535,
         )

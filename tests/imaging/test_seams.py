@@ -22,7 +22,13 @@ from chc_gating.storage.tables import read_table
 METHODS: tuple[Method, ...] = ("watershed",)
 """Those that look at the DNA channel."""
 SLIDE = (1300, 2200)
-FILES = ("labels.tif", "segmentation.json", "measurements.parquet", "measurement.json")
+FILES = (
+    "labels.tif",
+    "segmentation.json",
+    "measurements.parquet",
+    "measurement.json",
+    "tiles.parquet",
+)
 
 
 def make_slide(folder: Path, shape: tuple[int, int]) -> Path:

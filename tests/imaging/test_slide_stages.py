@@ -30,6 +30,7 @@ def test_a_slide_is_segmented_and_measured(tmp_path: Path) -> None:
         "measurement.json",
         "measurements.parquet",
         "segmentation.json",
+        "tiles.parquet",
     ]
     segmentation = read_record(out / "segmentation.json", Segmentation)
     measurement = read_record(out / "measurement.json", Measurement)
