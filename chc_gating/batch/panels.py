@@ -43,10 +43,10 @@ def read_panel(path: Path, *, shown: str | None = None) -> tuple[Panel | None, l
 def _check_panel(panel: Panel, document: Document) -> Iterator[Fault]:
     if not panel.channels:
         yield document.fault(("channels",), "names no channel", "name the channels that gates use")
-    if panel.spillover == "controls":
+    if panel.spillover == "controls" and panel.modality == "flow":
         yield document.fault(
             ("spillover",),
-            "spillover from controls is not built in this version",
+            "spillover of a tube from controls is not built in this version",
             "name a CSV with the matrix, or use keyword or none",
             panel.spillover,
         )
@@ -66,6 +66,17 @@ def _check_channel(
     if channel.role in ("epithelial", "leukocyte") and channel.marker is None:
         yield document.fault(
             (*keys, "role"), f"role {channel.role} needs a marker", "add `marker: NAME`"
+        )
+    if panel.modality == "flow" and channel.role == "autofluorescence":
+        yield document.fault(
+            (*keys, "role"),
+            "role autofluorescence is for slides only",
+            "put a row for it into the spillover table, or use role other",
+            channel.role,
+        )
+    if channel.role == "autofluorescence" and channel.marker is not None:
+        yield document.fault(
+            (*keys, "marker"), "a channel without stain has no marker", "remove it", channel.marker
         )
     if panel.modality == "flow" and channel.measure != "cell":
         yield document.fault(
@@ -98,6 +109,13 @@ def _check_modality(panel: Panel, document: Document) -> Iterator[Fault]:
             ("channels",),
             "a slide needs a nuclear channel",
             "give the channel of the DNA stain `role: dna`",
+        )
+    empty = panel.channels_with_role("autofluorescence")
+    if len(empty) > 1:
+        yield document.fault(
+            ("channels",),
+            f"{len(empty)} channels have role autofluorescence: {', '.join(empty)}",
+            "give it to the one that is to be subtracted",
         )
     known = panel.channel_names
     for name in panel.channels if known is not None else ():

@@ -12,7 +12,16 @@ from chc_gating.model.segmentation import SegmentationChoice
 
 Modality = Literal["flow", "image"]
 Role = Literal[
-    "epithelial", "leukocyte", "dna", "viability", "dump", "bead", "scatter", "time", "other"
+    "epithelial",
+    "leukocyte",
+    "dna",
+    "viability",
+    "dump",
+    "bead",
+    "scatter",
+    "time",
+    "autofluorescence",
+    "other",
 ]
 Compartment = Literal["cell", "nucleus", "ring"]
 Statistic = Literal["mean", "median", "q90"]
@@ -69,7 +78,8 @@ class Panel(Record):
     spillover: str = Field(
         default="",
         description="`keyword` ($SPILLOVER or SPILL of the file; the default for flow), `none` "
-        "(the default for slides), or the path of a CSV, names x names.",
+        "(the default for slides), `controls` (slides only: from the single_stain slides of the "
+        "sheet of controls), or the path of a CSV, names x names.",
     )
     transform: Transform = Field(
         default=Transform(),
