@@ -7,6 +7,8 @@ norm, no pooling over everything), so that a tile's interior equals the whole im
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import nn
 
@@ -48,8 +50,10 @@ class NucleusUNet(nn.Module):
 
     def __init__(self, widths: tuple[int, ...] = WIDTHS) -> None:
         super().__init__()
-        self.down = nn.ModuleList([nn.Sequential(_stem(2, widths[0]), _block(widths[0], widths[0]))])
-        for inputs, width in zip(widths, widths[1:], strict=False):
+        self.down = nn.ModuleList(
+            [nn.Sequential(_stem(2, widths[0]), _block(widths[0], widths[0]))]
+        )
+        for inputs, width in pairwise(widths):
             self.down.append(nn.Sequential(_block(inputs, width), _block(width, width)))
         self.pool = nn.MaxPool2d(2)
         self.up = nn.Upsample(scale_factor=2, mode="nearest")

@@ -86,17 +86,27 @@ def _crop(sheet: Sheet, rng: np.random.Generator) -> tuple[Image, Image, Image, 
     return _change_levels(image, rng), rest[0], rest[1], rest[2]
 
 
+def _draw_slope(rng: np.random.Generator) -> Image:
+    """Return a background that rises to one side, as at the edge of a field of view."""
+    y, x = np.mgrid[:CROP_PX, :CROP_PX] / CROP_PX
+    turn = rng.uniform(0, 2 * np.pi)
+    ramp = y * np.sin(turn) + x * np.cos(turn)
+    return (ramp - ramp.min()) * rng.uniform(0, 0.6) + rng.uniform(0, 0.3)
+
+
 def _change_levels(image: Image, rng: np.random.Generator) -> Image:
     """Return an image a little brighter or darker, with haze and with noise.
 
     Strong changes of contrast and blur are left out: they erase the cue between nuclei that touch.
     """
-    changed = image * rng.uniform(0.75, 1.25)
+    changed = image * (rng.uniform(0.75, 1.25) if rng.random() < 0.85 else rng.uniform(0.25, 0.75))
     if rng.random() < 0.3:
         changed = changed ** rng.uniform(0.88, 1.14)
     if rng.random() < 0.3:
         haze = smooth_field(rng, (16, 16), 3.0).repeat(8, axis=0).repeat(8, axis=1)
         changed = changed + haze * rng.uniform(0, 0.1)
+    if rng.random() < 0.15:
+        changed = changed + _draw_slope(rng)
     if rng.random() < 0.5:
         changed = changed + rng.standard_normal(image.shape) * rng.uniform(0, 0.03)
     changed = changed + rng.uniform(-0.02, 0.04)

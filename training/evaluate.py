@@ -25,10 +25,11 @@ from sheets import Picture, read_pictures, split_pictures
 from chc_gating.imaging.blocks import Box
 from chc_gating.imaging.network import NucleusNetwork, load_network
 from chc_gating.imaging.network_diameter import find_diameter
-from chc_gating.imaging.network_nuclei import NetworkMethod
+from chc_gating.imaging.network_method import NetworkMethod
 from chc_gating.imaging.nuclei import segment_nuclei
 
 ROOT = Path(__file__).resolve().parents[1]
+SPLIT = ROOT / "training" / "split.tsv"
 PAGE = ROOT / "docs" / "model-card.md"
 Labeller = Callable[[NDArray[np.uint16]], NDArray[np.integer]]
 NOISE_SEED, NOISE_PX = 20, 1024
@@ -39,6 +40,7 @@ def main() -> None:
     options = parse_options()
     pictures = read_pictures(options.data)
     parts = split_pictures(pictures)
+    write_split(parts)
     methods = name_methods(options.float)
     tables = {
         "split": tabulate_split(parts),
@@ -60,6 +62,13 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--float", type=Path, default=ROOT / "training" / "run" / "float.onnx")
     parser.add_argument("--leave-out", type=Path, default=ROOT / "training" / "left-out")
     return parser.parse_args()
+
+
+def write_split(parts: dict[str, list[Picture]]) -> None:
+    """Write which picture is in which part."""
+    lines = ["picture\tmicroscope\tpart"]
+    lines += [f"{p.name}\t{p.group}\t{part}" for part in parts for p in parts[part]]
+    SPLIT.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def name_methods(float_model: Path) -> dict[str, Labeller]:

@@ -14,6 +14,7 @@ from chc_gating.imaging.network_levels import measure_range
 from chc_gating.imaging.network_nuclei import NetworkScale, PreparedNetwork, Rules
 
 LIMITS = (0.5, 0.7)
+SHIPPED_RULES = Rules()
 
 
 @dataclass(frozen=True)
@@ -55,12 +56,10 @@ def match_labels(found: NDArray[np.integer], truth: Labels) -> Matches:
 
 
 def label_picture(
-    network: NucleusNetwork, picture: Picture, *, diameter_px: float, rules: Rules = Rules()
+    network: NucleusNetwork, picture: Picture, *, diameter_px: float, rules: Rules = SHIPPED_RULES
 ) -> NDArray[np.int64]:
     """Return what the shipped chain labels on a picture; 0 is background."""
-    scale = NetworkScale(
-        diameter_px, network.facts.target_diameter_px, network.reach_px, rules
-    )
+    scale = NetworkScale(diameter_px, network.facts.target_diameter_px, network.reach_px, rules)
     shape = picture.grey.shape
     prepared = PreparedNetwork(network, scale, measure_range([picture.grey]), shape)
     whole = Box(0, shape[0], 0, shape[1])

@@ -115,7 +115,7 @@ def resample_image(grey: NDArray[np.uint16], step: float) -> NDArray[np.float32]
 
 
 def resample_labels(labels: Labels, step: float) -> Labels:
-    """Return labels on a grid of ``step`` pixels: of the pixel that holds the grid pixel's centre."""
+    """Return labels on a grid of ``step`` pixels: of the pixel that holds each centre."""
     rows, columns = (
         np.minimum((np.arange(max(round(length / step), 8)) + 0.5) * step, length - 1).astype(int)
         for length in labels.shape
@@ -147,8 +147,6 @@ def finish_sheet(image: Image, labels: Labels, *, lobed: frozenset[int] = frozen
         inside = np.where(mask, depth / max(depth[mask].max(), 1.0), 0)
         distance[window] = np.maximum(distance[window], inside.astype(np.float32))
     return Sheet(image.astype(np.float32), labels, distance, _weigh_pixels(labels))
-
-
 
 
 def _fill_hull(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:

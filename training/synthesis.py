@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -143,7 +144,7 @@ def draw_lobed(rng: np.random.Generator) -> Cutout:
         u = (y - cy) * np.cos(turn) + (x - cx) * np.sin(turn)
         v = (x - cx) * np.cos(turn) - (y - cy) * np.sin(turn)
         shape |= (u / a) ** 2 + (v / b) ** 2 < 1
-    for (ay, ax), (by, bx) in zip(points, points[1:], strict=False):
+    for (ay, ax), (by, bx) in pairwise(points):
         length = (by - ay) ** 2 + (bx - ax) ** 2
         t = np.clip(((y - ay) * (by - ay) + (x - ax) * (bx - ax)) / length, 0, 1)
         gap = np.hypot(y - ay - t * (by - ay), x - ax - t * (bx - ax))
@@ -191,9 +192,7 @@ def make_leukocytes(rng: np.random.Generator) -> Sheet:
 
 def make_empty(rng: np.random.Generator) -> Sheet:
     """Return a sheet without nuclei: noise, haze, specks and fibres."""
-    noise = ndimage.gaussian_filter(
-        rng.standard_normal((SIDE, SIDE)), rng.choice([0, 0, 0.5, 1.0])
-    )
+    noise = ndimage.gaussian_filter(rng.standard_normal((SIDE, SIDE)), rng.choice([0, 0, 0.5, 1.0]))
     amount = rng.choice([1 / 24, rng.uniform(0.005, 0.1)])
     image = (noise / noise.std() + rng.uniform(0, 2)) * amount
     if rng.random() < 0.5:
@@ -238,5 +237,6 @@ def make_simulated(seed: int, rng: np.random.Generator) -> Sheet:
     layout = SlideLayout(slide, seed=(977, seed))
     tile = Tile(0, 0, 512, 512)
     owners = np.unique(draw_outlines(layout, tile), return_inverse=True)[1].reshape(512, 512)
-    picture = Picture("simulated", draw_image(layout, tile, 0), owners.astype(np.int32), "simulated")
+    grey = draw_image(layout, tile, 0)
+    picture = Picture("simulated", grey, owners.astype(np.int32), "simulated")
     return make_sheet(picture, scale=float(rng.uniform(0.85, 1.2)))

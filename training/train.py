@@ -43,7 +43,7 @@ def parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("../shared/data/image/dsb2018"))
     parser.add_argument("--output", type=Path, required=True, help="folder of the checkpoints")
-    parser.add_argument("--steps", type=int, default=15000)
+    parser.add_argument("--steps", type=int, default=11000)
     parser.add_argument("--checkpoints", type=int, default=10, help="in the last 60 %% of steps")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1)
@@ -55,8 +55,10 @@ def run_steps(model, pool, rng: np.random.Generator, options: argparse.Namespace
     """Run all steps; write an averaged model at each checkpoint."""
     optimizer = torch.optim.AdamW(model.parameters(), lr=PEAK_RATE, weight_decay=1e-3)
     average = copy.deepcopy(model).eval()
-    keep = {round(options.steps * (0.4 + 0.6 * (i + 1) / options.checkpoints))
-            for i in range(options.checkpoints)}
+    keep = {
+        round(options.steps * (0.4 + 0.6 * (i + 1) / options.checkpoints))
+        for i in range(options.checkpoints)
+    }
     started, losses = time.monotonic(), []
     for step in range(1, options.steps + 1):
         for group in optimizer.param_groups:
@@ -87,9 +89,9 @@ def run_step(model, optimizer, batch) -> float:
     is_nucleus = functional.binary_cross_entropy_with_logits(
         predicted[:, :1], foreground, weight=weight
     )
-    depth = (weight * functional.smooth_l1_loss(
-        predicted[:, 1:], distance, beta=0.1, reduction="none"
-    )).mean()
+    depth = (
+        weight * functional.smooth_l1_loss(predicted[:, 1:], distance, beta=0.1, reduction="none")
+    ).mean()
     loss = is_nucleus + DISTANCE_SHARE * depth
     optimizer.zero_grad(set_to_none=True)
     loss.backward()

@@ -34,7 +34,8 @@ class GreyRange:
     def normalise(self, grey: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return grey levels as 0 (background) to 1 (bright nuclei), at most 1.5."""
         scaled = (grey - np.float32(self.low)) / np.float32(self.high - self.low)
-        return np.clip(scaled, np.float32(0), np.float32(_TOP))
+        clipped: NDArray[np.float32] = np.clip(scaled, np.float32(0), np.float32(_TOP))
+        return clipped
 
 
 def measure_range(pieces: Iterable[GreyImage]) -> GreyRange:

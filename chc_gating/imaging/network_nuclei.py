@@ -23,18 +23,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from chc_gating.imaging.blocks import Box, spread_boxes
-from chc_gating.imaging.network import STRIDE, FloatImage, NucleusNetwork, load_network
-from chc_gating.imaging.network_levels import GreyRange, measure_range
-from chc_gating.imaging.records import Parameters
-from chc_gating.imaging.statistics import ReadBox
+from chc_gating.imaging.blocks import Box
+from chc_gating.imaging.methods import SeedImage
+from chc_gating.imaging.network import STRIDE, FloatImage, NucleusNetwork
+from chc_gating.imaging.network_levels import GreyRange
 from chc_gating.imaging.terrain import GreyImage, as_uint16
 from chc_gating.kernels import dips, interpolate, resample, watershed
 
-SeedImage = NDArray[np.int64]
 IntImage = NDArray[np.int32]
 
-_SAMPLE_BOXES, _SAMPLE_PX = 36, 512
 _LEVELS = 1024
 """Steps of the distance from 0 to 1, and of one unit of the foreground."""
 
@@ -112,26 +109,6 @@ class NetworkScale:
 
 
 @dataclass(frozen=True)
-class NetworkMethod:
-    """The network of this package."""
-
-    @property
-    def parameters(self) -> Parameters:
-        """What segmentation.json states."""
-        facts = load_network().facts
-        return {"method": "network", "network": facts.version, "network_sha256": facts.sha256}
-
-    def prepare(
-        self, read: ReadBox, shape: tuple[int, int], *, diameter_px: float
-    ) -> PreparedNetwork:
-        """Return the method with the slide's grey range."""
-        boxes = spread_boxes(shape, count=_SAMPLE_BOXES, side=_SAMPLE_PX)
-        network = load_network()
-        scale = NetworkScale(diameter_px, network.facts.target_diameter_px, network.reach_px)
-        return PreparedNetwork(network, scale, measure_range(map(read, boxes)), shape)
-
-
-@dataclass(frozen=True)
 class PreparedNetwork:
     """The network on one slide of ``shape`` (y, x)."""
 
@@ -173,7 +150,7 @@ class PreparedNetwork:
 
     def _read_grid(self, dna: GreyImage, tile: Box, *, outer: Box) -> FloatImage:
         """Return the normalised levels of a tile of the grid."""
-        axes = []
+        axes: list[NDArray[np.int64]] = []
         sides = ((tile.y0, tile.height, outer.y0), (tile.x0, tile.width, outer.x0))
         for (first, count, corner), length in zip(sides, self.shape, strict=True):
             starts, weights = resample.axis_weights(
@@ -187,7 +164,7 @@ class PreparedNetwork:
     def _score_pixels(
         self, foreground: FloatImage, distance: FloatImage, tile: Box, scored: Box
     ) -> IntImage:
-        axes = []
+        axes: list[NDArray[np.int64]] = []
         sides = ((scored.y0, scored.height, tile.y0), (scored.x0, scored.width, tile.x0))
         for (first, count, corner), length in zip(sides, self.shape, strict=True):
             axes += interpolate.axis_shares(
@@ -228,4 +205,5 @@ def label_scores(
 def _count_levels(said: FloatImage, below: float) -> IntImage:
     """Return an answer in whole steps, between -``below`` and 1 (and 8 for the foreground)."""
     top = max(below, 1.0)
-    return np.rint(np.clip(said, -below, top) * np.float32(_LEVELS)).astype(np.int32)
+    levels: IntImage = np.rint(np.clip(said, -below, top) * np.float32(_LEVELS)).astype(np.int32)
+    return levels

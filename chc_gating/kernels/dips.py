@@ -10,7 +10,7 @@ from chc_gating.kernels.watershed import ScoreImage, WayImage
 
 @kernel
 def _lowest_on_line(score: ScoreImage, y0: int, x0: int, y1: int, x1: int) -> int:
-    lowest = min(score[y0, x0], score[y1, x1])
+    lowest: int = min(score[y0, x0], score[y1, x1])
     steps = max(abs(y1 - y0), abs(x1 - x0))
     for i in range(1, steps):
         y = y0 + (2 * i * (y1 - y0) + steps) // (2 * steps)

@@ -68,9 +68,7 @@ def interpolate_score(  # type: ignore[no-untyped-def]
         y, share = y_lower[i], y_shares[i]
         below = min(y + 1, foreground.shape[0] - 1)
         for x in range(columns):
-            row_of_foreground[x] = (
-                (one - share) * foreground[y, x] + share * foreground[below, x]
-            )
+            row_of_foreground[x] = (one - share) * foreground[y, x] + share * foreground[below, x]
             row_of_distance[x] = (one - share) * distance[y, x] + share * distance[below, x]
         for j in range(count_x):
             x, near = x_lower[j], x_shares[j]
