@@ -25,6 +25,9 @@ FloatImage = NDArray[np.float32]
 STRIDE = 8
 """Sides of an image, and its place on the slide's grid, are multiples of this."""
 
+_LARGEST_PIXELS = 3_000_000
+"""Of an image that is looked at at once, about: some 200 MB of what lies between the layers."""
+
 _MODEL = Path(__file__).parent / "models" / "nuclei.onnx"
 
 
@@ -104,11 +107,35 @@ class NucleusNetwork:
             From the nucleus's border, as a share of its deepest pixel's: about 0 to 1.
         """
         height, width = image.shape
+        if height > self._band_rows(width):
+            return self._predict_bands(image)
         pads = [(0, -height % STRIDE), (0, -width % STRIDE)]
         padded = np.pad(image, pads, mode="edge") if any(p[1] for p in pads) else image
         tones = np.stack([padded, np.sqrt(padded)])[np.newaxis]
         foreground, distance = self._session.run(["foreground", "distance"], {"image": tones})
         return foreground[0, 0, :height, :width], distance[0, 0, :height, :width]
+
+    def _band_rows(self, width: int) -> int:
+        """Return how many rows are looked at at once: that bounds the memory."""
+        return STRIDE * max(_LARGEST_PIXELS // (STRIDE * width), 4 * self._halo_rows // STRIDE)
+
+    @property
+    def _halo_rows(self) -> int:
+        """The reach, as a multiple of the stride."""
+        return -(-self.reach_px // STRIDE) * STRIDE
+
+    def _predict_bands(self, image: FloatImage) -> tuple[FloatImage, FloatImage]:
+        """Return the answers band by band; each band sees its halo, so none has a seam."""
+        height, width = image.shape
+        halo = self._halo_rows
+        rows = self._band_rows(width) - 2 * halo
+        answers = np.empty((2, height, width), np.float32)
+        for first in range(0, height, rows):
+            start, stop = max(first - halo, 0), min(first + rows + halo, height)
+            inner = slice(first - start, min(first + rows, height) - start)
+            for answer, part in zip(answers, self.predict(image[start:stop]), strict=True):
+                answer[first : first + rows] = part[inner]
+        return answers[0], answers[1]
 
 
 @cache

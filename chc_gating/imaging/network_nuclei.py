@@ -48,11 +48,11 @@ class Rules:
     smallest : diameter of the smallest nucleus, in diameters.
     """
 
-    foreground: float = 0.0
-    peak: float = 0.35
-    keep_percent: int = 85
-    join: float = 0.8
-    smallest: float = 0.25
+    foreground: float = 0.5
+    peak: float = 0.4
+    keep_percent: int = 65
+    join: float = 1.0
+    smallest: float = 0.3
 
 
 @dataclass(frozen=True)
@@ -185,14 +185,15 @@ def label_scores(
     score: IntImage, block: Box, *, scored: Box, scale: NetworkScale, slide_width: int
 ) -> SeedImage:
     """Return the seed index of each pixel of a block, from the scores of ``scored``."""
-    ways = watershed.climb_once(score)
-    dips.join_shallow(score, ways, scale.join, scale.rules.keep_percent)
+    ways, inside = watershed.climb_once(score)
+    dips.join_shallow(score, ways, inside, scale.join, scale.rules.keep_percent)
     peak = round(scale.rules.peak * _LEVELS) << interpolate.SHARE_BITS
-    seeds = watershed.label_basins(ways, score, peak, 0, scale.radius)
+    seeds = watershed.label_basins(ways, inside, score, peak, 0, scale.radius)
     core = block.within(scored)
     counted = core.grow(2 * scale.radius, (scored.height, scored.width))
     labels: SeedImage = watershed.keep_nuclei(
         seeds,
+        inside,
         scale.smallest_area_px,
         counted.edges,
         core.edges,

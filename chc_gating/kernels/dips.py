@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from chc_gating.kernels.options import kernel
-from chc_gating.kernels.watershed import ScoreImage, WayImage
+from chc_gating.kernels.watershed import Pixels, ScoreImage, WayImage
 
 
 @kernel
@@ -20,7 +20,9 @@ def _lowest_on_line(score: ScoreImage, y0: int, x0: int, y1: int, x1: int) -> in
 
 
 @kernel
-def join_shallow(score: ScoreImage, ways: WayImage, radius: int, percent: int) -> None:
+def join_shallow(
+    score: ScoreImage, ways: WayImage, inside: Pixels, radius: int, percent: int
+) -> None:
     """Lead each maximum to the highest one within ``radius`` to which the score hardly dips.
 
     Along the straight line between them the score keeps at least ``percent`` of the lower
@@ -28,17 +30,17 @@ def join_shallow(score: ScoreImage, ways: WayImage, radius: int, percent: int) -
     seed. Changes ``ways`` in place.
     """
     height, width = score.shape
-    found = np.empty(score.size, np.int64)
-    count = 0
+    up = ways.ravel()
     is_maximum = np.zeros((height, width), np.bool_)
-    for y in range(height):
-        for x in range(width):
-            if ways[y, x] == y * width + x:
-                found[count] = y * width + x
-                is_maximum[y, x] = True
-                count += 1
-    for i in range(count):
-        y, x = found[i] // width, found[i] % width
+    found = np.empty(inside.size, np.int32)
+    count = 0
+    for here in inside:
+        if up[here] == here:
+            found[count] = here
+            count += 1
+            is_maximum[here // width, here % width] = True
+    for here in found[:count]:
+        y, x = here // width, here % width
         best, best_y, best_x = score[y, x], y, x
         needed = percent * np.int64(score[y, x])
         for ny in range(max(y - radius, 0), min(y + radius + 1, height)):
@@ -51,4 +53,4 @@ def join_shallow(score: ScoreImage, ways: WayImage, radius: int, percent: int) -
                     continue
                 if 100 * np.int64(_lowest_on_line(score, y, x, ny, nx)) >= needed:
                     best, best_y, best_x = value, ny, nx
-        ways[y, x] = best_y * width + best_x
+        up[here] = best_y * width + best_x

@@ -18,7 +18,7 @@ from chc_gating.stages.measure import measure
 from chc_gating.stages.segment import segment
 from chc_gating.storage.tables import read_table
 
-METHODS: tuple[Method, ...] = ("watershed",)
+METHODS: tuple[Method, ...] = ("watershed", "network")
 """Those that look at the DNA channel."""
 FILES = ("labels.tif", "segmentation.json", "measurements.parquet", "measurement.json")
 
