@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import csv
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tifffile
-from image_scenes import match_objects, scatter_nuclei
+from image_scenes import draw_discs, match_objects, scatter_nuclei
 from numpy.typing import NDArray
 
 from chc_gating.imaging.blocks import Box
@@ -149,6 +150,24 @@ def test_the_range_of_noise_is_wide_against_its_spread() -> None:
     noise = draw_noise("gaussian")
     levels = measure_range([noise])
     assert levels.high - levels.low >= 20 * noise.std()
+
+
+def test_a_nucleus_of_three_lobes_is_one() -> None:
+    centres = [(40.0, 40.0), (47.0, 48.0), (40.0, 56.0)]
+    lobes, mask = draw_discs((100, 100), centres, radius=6.5, noise=8)
+    # Bridges between the lobes, 3 px wide.
+    for i in np.linspace(0, 1, 20):
+        for (ay, ax), (by, bx) in pairwise(centres):
+            y, x = round(ay + i * (by - ay)), round(ax + i * (bx - ax))
+            lobes[y - 1 : y + 2, x - 1 : x + 2] = 2000
+            mask[y - 1 : y + 2, x - 1 : x + 2] = 1
+    # A blur of three pixels stands for the optics.
+    for axis in (0, 1):
+        lobes = (np.roll(lobes, 1, axis) // 3 + lobes // 3 + np.roll(lobes, -1, axis) // 3).astype(
+            np.uint16
+        )
+    found = segment_nuclei(lobes, 0.36, method="network")
+    assert match_objects((mask > 0).astype(np.int32), found) == (1, 0, 0)
 
 
 def test_nuclei_of_unknown_size_are_measured_by_the_network() -> None:
