@@ -152,22 +152,36 @@ def test_the_range_of_noise_is_wide_against_its_spread() -> None:
     assert levels.high - levels.low >= 20 * noise.std()
 
 
-def test_a_nucleus_of_three_lobes_is_one() -> None:
-    centres = [(40.0, 40.0), (47.0, 48.0), (40.0, 56.0)]
+@pytest.mark.parametrize(
+    "centres",
+    [[(40.0, 40.0), (46.0, 47.0), (40.0, 54.0)], [(40.0, 40.0), (40.0, 51.0)]],
+    ids=["three lobes", "two lobes"],
+)
+def test_a_nucleus_of_several_lobes_is_one(centres: list[tuple[float, float]]) -> None:
     lobes, mask = draw_discs((100, 100), centres, radius=6.5, noise=8)
     # Bridges between the lobes, 3 px wide.
-    for i in np.linspace(0, 1, 20):
+    for share in np.linspace(0, 1, 20):
         for (ay, ax), (by, bx) in pairwise(centres):
-            y, x = round(ay + i * (by - ay)), round(ax + i * (bx - ax))
+            y, x = round(ay + share * (by - ay)), round(ax + share * (bx - ax))
             lobes[y - 1 : y + 2, x - 1 : x + 2] = 2000
             mask[y - 1 : y + 2, x - 1 : x + 2] = 1
     # A blur of three pixels stands for the optics.
+    light = lobes.astype(np.float64)
     for axis in (0, 1):
-        lobes = (np.roll(lobes, 1, axis) // 3 + lobes // 3 + np.roll(lobes, -1, axis) // 3).astype(
-            np.uint16
-        )
-    found = segment_nuclei(lobes, 0.36, method="network")
+        light = (np.roll(light, 1, axis) + light + np.roll(light, -1, axis)) / 3
+    found = segment_nuclei(np.rint(light).astype(np.uint16), 0.36, method="network")
     assert match_objects((mask > 0).astype(np.int32), found) == (1, 0, 0)
+
+
+def test_the_outer_maxima_of_a_bent_nucleus_are_joined_by_the_one_between() -> None:
+    score = np.zeros((9, 13), np.int32)
+    for y, x in [(2, 2), (3, 3), (4, 4), (5, 5), (6, 6), (5, 7), (4, 8), (3, 9), (2, 10)]:
+        score[y, x] = 80
+    score[2, 2], score[6, 6], score[2, 10] = 100, 90, 110
+    ways, inside = watershed.climb_once(score)
+    dips.join_shallow(score, ways, inside, 9, 80)
+    seeds = watershed.label_basins(ways, inside, score, 30, 0, 20)
+    assert np.unique(seeds[seeds >= 0]).tolist() == [2 * 13 + 10]
 
 
 def test_nuclei_of_unknown_size_are_measured_by_the_network() -> None:
