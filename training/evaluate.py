@@ -46,6 +46,8 @@ def main() -> None:
         "split": tabulate_split(parts),
         "methods": tabulate_methods(methods, parts["test"]),
         "microscopes": tabulate_microscopes(methods, parts["test"]),
+        "errors": tabulate_errors(parts["test"]),
+        "sizes": tabulate_sizes(parts["test"]),
         "left out": tabulate_left_out(options.leave_out, pictures),
         "noise": tabulate_noise(methods),
         "speed": tabulate_speed(),
@@ -157,6 +159,49 @@ def tabulate_microscopes(methods: dict[str, Labeller], pictures: list[Picture]) 
         rows[-1] += _scores(watershed)
     header = ["microscope", "pictures", "nuclei", "F1 at .5", "at .7"]
     return draw_table([*header, "watershed at .5", "at .7"], rows)
+
+
+def tabulate_errors(pictures: list[Picture]) -> str:
+    """Return what became of the true nuclei that the shipped network does not match."""
+    label = run_network(load_network())
+    kinds = Counter[str]()
+    for picture in pictures:
+        kinds.update(sort_nuclei(label(picture.grey), picture.labels))
+    total = sum(kinds.values())
+    rows = [[kind, str(n), f"{100 * n / total:.1f}"] for kind, n in kinds.most_common()]
+    return draw_table(["true nuclei", "number", "%"], rows)
+
+
+def sort_nuclei(found: NDArray[np.integer], truth: NDArray[np.integer]) -> list[str]:
+    """Return for each true nucleus whether it is matched, and if not, why."""
+    f = np.unique(found, return_inverse=True)[1].reshape(found.shape)
+    t = np.unique(truth, return_inverse=True)[1].reshape(truth.shape)
+    table = np.zeros((t.max() + 1, f.max() + 1), np.int64)
+    np.add.at(table, (t, f), 1)
+    shared, true_area, found_area = table[1:, 1:], table.sum(1)[1:], table.sum(0)[1:]
+    union = true_area[:, np.newaxis] + found_area - shared
+    covered = shared / true_area[:, np.newaxis] > 0.5
+    holds = (covered.sum(0) > 1)[np.newaxis] & covered
+    parts = (shared / found_area > 0.5).sum(1)
+    reasons = np.select(
+        [(shared > 0.5 * union).any(1), holds.any(1), parts > 1, ~covered.any(1)],
+        ["matched", "joined with a neighbour", "divided", "missed, for the most part"],
+        "found with another outline",
+    )
+    return reasons.tolist()
+
+
+def tabulate_sizes(pictures: list[Picture]) -> str:
+    """Return the scores of the shipped network where the diameter that it is told is wrong."""
+    network, rows = load_network(), []
+    for factor in (0.5, 0.7, 0.85, 1.0, 1.2, 1.4, 2.0):
+        total = NOTHING
+        for picture in pictures:
+            told = np.clip(factor * picture.diameter_px, 4, 200)
+            found = label_picture(network, picture, diameter_px=float(told))
+            total = total + match_labels(found, picture.labels)
+        rows.append([f"{factor}", *_scores(total)])
+    return draw_table(["told / true diameter", "F1 at .5", "at .7"], rows)
 
 
 def tabulate_left_out(folder: Path, pictures: list[Picture]) -> str:

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from chc_gating.imaging.statistics import measure_noise
 from chc_gating.imaging.terrain import GreyImage, as_uint16
 
+_LEVELS = 1 << 16
 _LOW_PERCENT = 5.0
-_BRIGHT_PERCENT = 95.0
-"""Of the pixels that stand out of the noise: bright nuclei, but no debris brighter still."""
+_BRIGHT_PERCENT = 70.0
 _STANDS_OUT = 8.0
 """In SDs of the noise, above the background."""
 _NOISE_FLOOR = 24.0
@@ -41,27 +41,33 @@ class GreyRange:
 def measure_range(pieces: Iterable[GreyImage]) -> GreyRange:
     """Return the grey range of a slide from pieces of it.
 
-    The background is the 5th percentile of all pixels; bright is the 95th percentile of those
-    that exceed it by 8 SD of the noise, and at least 24 SD of the noise above it. Noise is the
-    median over the pieces.
+    A piece's background is its 5th percentile; the slide's is the median of them. Of the pixels
+    that exceed their piece's background by 8 SD of the noise, over all pieces, bright nuclei are
+    as bright as the 70th percentile by squared contrast, and at least 24 SD: where nuclei are
+    rare, an uneven background outnumbers them, but not by that measure. Noise is the median over
+    pieces. Pieces of one value alone, which no camera made, count only where there are no others.
     """
-    counts = np.zeros(1 << 16, np.int64)
-    noises = []
-    for piece in pieces:
-        grey = as_uint16(piece)
-        counts += np.bincount(grey.ravel(), minlength=1 << 16)
-        noises.append(measure_noise(grey))
-    noise = float(np.median(noises)) if noises else 0.0
-    low = _find_percentile(counts, _LOW_PERCENT)
-    bright = counts.copy()
-    bright[: int(low + _STANDS_OUT * max(noise, 0.5)) + 1] = 0
-    high = _find_percentile(bright, _BRIGHT_PERCENT)
-    return GreyRange(low=low, high=max(high, low + max(_NOISE_FLOOR * noise, _LEAST_RANGE)))
+    greys = [as_uint16(piece) for piece in pieces if piece.size]
+    greys = [grey for grey in greys if grey.min() < grey.max()] or greys[:1]
+    if not greys:
+        return GreyRange(low=0.0, high=_LEAST_RANGE)
+    noise = float(np.median([measure_noise(grey) for grey in greys]))
+    lows, bright = [], np.zeros(_LEVELS, np.int64)
+    for grey in greys:
+        counts = np.bincount(grey.ravel(), minlength=_LEVELS)
+        low = _find_percentile(counts, _LOW_PERCENT)
+        bright[: _LEVELS - low] += counts[low:]
+        lows.append(low)
+    bright[: int(_STANDS_OUT * max(noise, 0.5)) + 1] = 0
+    light = bright * np.arange(_LEVELS, dtype=np.float64) ** 2
+    contrast = max(_find_percentile(light, _BRIGHT_PERCENT), _NOISE_FLOOR * noise, _LEAST_RANGE)
+    background = float(np.median(lows))
+    return GreyRange(low=background, high=background + contrast)
 
 
-def _find_percentile(counts: NDArray[np.int64], percent: float) -> float:
+def _find_percentile(counts: NDArray[np.int64] | NDArray[np.float64], percent: float) -> int:
     """Return the least level at or below which this share of the pixels lies; 0 without any."""
-    total = int(counts.sum())
+    total = float(counts.sum())
     if total == 0:
-        return 0.0
-    return float(np.searchsorted(np.cumsum(counts), percent / 100 * total))
+        return 0
+    return int(np.searchsorted(np.cumsum(counts), percent / 100 * total))

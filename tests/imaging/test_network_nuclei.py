@@ -152,6 +152,26 @@ def test_the_range_of_noise_is_wide_against_its_spread() -> None:
     assert levels.high - levels.low >= 20 * noise.std()
 
 
+def test_rare_nuclei_on_an_uneven_background_set_the_range() -> None:
+    centres = [(100.0 + 250 * i, 90.0 + 220 * j) for i in range(4) for j in range(4)]
+    image, truth = draw_discs((1000, 1000), centres, radius=10, level=4000, noise=6)
+    y = np.linspace(0, 1, 1000)[:, np.newaxis]
+    uneven = (image + 1500 * y).astype(np.uint16)
+    levels = measure_range([uneven[i : i + 250] for i in range(0, 1000, 250)])
+    # Nuclei are 3,800 grey levels above the background; a piece's own rises by 375.
+    assert 3000 <= levels.high - levels.low <= 4300
+    assert match_objects(truth, segment_nuclei(uneven, 0.45, method="network")) == (16, 0, 0)
+
+
+def test_what_was_not_scanned_does_not_set_the_range() -> None:
+    image, truth = draw_discs((400, 700), [(100.0, 90.0), (250.0, 200.0)], radius=10)
+    black = np.zeros((400, 320 * 6), np.uint16)
+    wide = np.concatenate([image, black], axis=1)
+    found = segment_nuclei(wide, 0.45, method="network")
+    assert match_objects(truth, found[:, :700]) == (2, 0, 0)
+    assert not found[:, 700:].any()
+
+
 @pytest.mark.parametrize(
     "centres",
     [[(40.0, 40.0), (46.0, 47.0), (40.0, 54.0)], [(40.0, 40.0), (40.0, 51.0)]],
