@@ -17,6 +17,7 @@ VENV := .venv
 CLUSTER_VENV := .venv-cluster
 PEERS_VENV := .venv-peers
 FUZZ_VENV := .venv-fuzz
+TRAIN_VENV := .venv-train
 ARGS :=
 
 BIN := $(VENV)/bin
@@ -25,7 +26,8 @@ PY := $(BIN)/python
 CHC := $(PY) -m chc_gating.cli
 INSTALL_PINNED := install --quiet --disable-pip-version-check -c $(CONSTRAINTS)
 
-.PHONY: help demo test check bench big-slide calibrate docs-tables fuzz test-cluster lock clean
+.PHONY: help demo test check bench big-slide calibrate docs-tables train leave-out fuzz test-cluster \
+  lock clean
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/make \1|\2/p' Makefile | column -t -s '|' 2>/dev/null \
@@ -65,6 +67,11 @@ $(PEERS_VENV)/.installed: benchmarks/peers.txt
 $(FUZZ_VENV)/.installed: pyproject.toml constraints.txt
 	"$(PYTHON)" -m venv $(FUZZ_VENV)
 	$(FUZZ_VENV)/bin/python -m pip $(INSTALL_PINNED) -e '.[fuzz]'
+	touch $@
+
+$(TRAIN_VENV)/.installed: training/requirements.txt
+	"$(PYTHON)" -m venv $(TRAIN_VENV)
+	$(TRAIN_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	touch $@
 
 # --- the main job on the demo batch ---
@@ -119,6 +126,19 @@ docs-tables: $(VENV)/.installed-test $(PEERS_VENV)/.installed  ## write the meas
 	$(PY) benchmarks/slide_truth.py
 	$(PY) -m benchmarks.stitching_tables
 
+# The pictures that the network of nuclei is trained on, and how many threads train it.
+DSB := ../shared/data/image/dsb2018
+TRAIN_THREADS := 2
+TRAIN := PYTHONPATH="$(CURDIR)" $(TRAIN_VENV)/bin/python training/
+train: $(TRAIN_VENV)/.installed  ## train the network of nuclei, ship the best, write the model card
+	$(TRAIN)train.py --data "$(DSB)" --output training/run --threads $(TRAIN_THREADS) $(ARGS)
+	$(TRAIN)select_model.py --data "$(DSB)" --run training/run
+	$(TRAIN)evaluate.py --data "$(DSB)"
+
+leave-out: $(TRAIN_VENV)/.installed  ## train briefly without each microscope; write the model card
+	$(TRAIN)leave_out.py --data "$(DSB)" --output training/left-out --threads $(TRAIN_THREADS) $(ARGS)
+	$(TRAIN)evaluate.py --data "$(DSB)"
+
 # `make fuzz FUZZ_S=3600` runs for an hour; atheris has wheels for Linux on x86.
 FUZZ_S := 120
 fuzz: $(FUZZ_VENV)/.installed  ## read damaged FCS files until FUZZ_S seconds are over
@@ -139,5 +159,6 @@ lock: | $(VENV)/.installed  ## write constraints.txt anew from the newest packag
 	cp "$$folder/constraints.txt" constraints.txt
 
 clean:  ## remove the environment, the demo data and its results
-	rm -rf $(VENV) $(CLUSTER_VENV) $(PEERS_VENV) $(FUZZ_VENV) data/demo results logs benchmarks/*/ .snakemake
+	rm -rf $(VENV) $(CLUSTER_VENV) $(PEERS_VENV) $(FUZZ_VENV) $(TRAIN_VENV) training/run \
+	  training/left-out data/demo results logs benchmarks/*/ .snakemake
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

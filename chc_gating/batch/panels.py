@@ -10,8 +10,6 @@ from chc_gating.batch.validation import find_booleans, validate_document
 from chc_gating.errors import ConfigError, Fault
 from chc_gating.model.panel import SPILLOVER_WORDS, Channel, Panel
 
-_METHODS_NOT_BUILT = ("network",)
-
 
 def load_panel(path: Path) -> Panel:
     """Return the panel of a YAML file, named after it.
@@ -91,12 +89,6 @@ def _check_modality(panel: Panel, document: Document) -> Iterator[Fault]:
         yield document.fault(("segmentation",), "segmentation is for slides only", "remove it")
     if panel.modality == "flow":
         return
-    if panel.segmentation is not None and panel.segmentation.method in _METHODS_NOT_BUILT:
-        yield document.fault(
-            ("segmentation", "method"),
-            f"method {panel.segmentation.method} is not built in this version",
-            "use watershed",
-        )
     if panel.spillover == "keyword":
         yield document.fault(
             ("spillover",),

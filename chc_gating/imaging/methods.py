@@ -59,6 +59,10 @@ class NucleusMethod(Protocol):
         """What segmentation.json states: ``method``, and every setting that changes a label."""
         ...
 
+    def find_diameter(self, dna: GreyImage) -> float:
+        """Return the typical diameter in pixels of the nuclei of an image without pixel size."""
+        ...
+
     def prepare(
         self, read: ReadBox, shape: tuple[int, int], *, diameter_px: float
     ) -> PreparedMethod:
@@ -93,4 +97,8 @@ def choose_method(name: Method = DEFAULT_METHOD) -> NucleusMethod:
         from chc_gating.imaging.watershed_nuclei import WatershedMethod
 
         return WatershedMethod()
+    if name == "network":
+        from chc_gating.imaging.network_method import NetworkMethod
+
+        return NetworkMethod()
     raise ValueError(f"method {name} finds no nuclei in an image")

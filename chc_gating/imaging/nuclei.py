@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chc_gating.imaging.blocks import Box, grid_blocks
-from chc_gating.imaging.diameter import estimate_diameter
 from chc_gating.imaging.methods import choose_method
 from chc_gating.imaging.terrain import GreyImage
 from chc_gating.model.segmentation import DEFAULT_METHOD, NUCLEUS_DIAMETER_UM, Method
@@ -61,7 +60,7 @@ def segment_nuclei(
         return result
     grey = _stretch_levels(dna)
     diameter_px = (
-        estimate_diameter(grey) if pixel_size_um is None else NUCLEUS_DIAMETER_UM / pixel_size_um
+        chosen.find_diameter(grey) if pixel_size_um is None else NUCLEUS_DIAMETER_UM / pixel_size_um
     )
 
     def read(box: Box) -> GreyImage:

@@ -20,6 +20,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from chc_gating.imaging.blocks import Box
+from chc_gating.imaging.diameter import estimate_diameter
 from chc_gating.imaging.methods import SeedImage, UnfitImageError
 from chc_gating.imaging.nucleus_scale import NucleusScale
 from chc_gating.imaging.records import Parameters
@@ -42,6 +43,10 @@ class WatershedMethod:
     def parameters(self) -> Parameters:
         """What segmentation.json states."""
         return {"method": "watershed"}
+
+    def find_diameter(self, dna: GreyImage) -> float:
+        """Return the typical diameter in pixels of the bright objects of an image."""
+        return estimate_diameter(dna)
 
     def prepare(
         self, read: ReadBox, shape: tuple[int, int], *, diameter_px: float

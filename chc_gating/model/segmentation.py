@@ -11,7 +11,7 @@ from chc_gating.model.record import Record
 Method = Literal["network", "watershed", "labels", "external"]
 Tool = Literal["cellpose", "stardist", "instanseg"]
 
-DEFAULT_METHOD: Method = "watershed"
+DEFAULT_METHOD: Method = "network"
 """The method of a panel that names none."""
 
 LABEL_METHODS: tuple[Method, ...] = ("labels", "external")

@@ -74,8 +74,9 @@ def test_cells_of_a_real_tile_are_found(
     tonsil: tuple[pa.Table, NDArray[np.int64], NDArray[np.uint16]],
 ) -> None:
     table, labels, _ = tonsil
-    # The mask shipped with the data holds some 150 cells in an area of this size.
-    assert 100 <= table.num_rows <= 250
+    # The mask shipped with the data holds some 150 cells in an area of this size; it joins
+    # neighbours. The watershed finds 240 nuclei.
+    assert 150 <= table.num_rows <= 320
     assert table["id"].to_pylist() == (np.unique(labels[labels > 0]) - 1).tolist()
 
 

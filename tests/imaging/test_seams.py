@@ -19,7 +19,7 @@ from chc_gating.stages.measure import measure
 from chc_gating.stages.segment import segment
 from chc_gating.storage.tables import read_table
 
-METHODS: tuple[Method, ...] = ("watershed",)
+METHODS: tuple[Method, ...] = ("watershed", "network")
 """Those that look at the DNA channel."""
 SLIDE = (1300, 2200)
 FILES = (
