@@ -23,7 +23,7 @@ COMPARTMENTS = ("nucleus", "ring", "cell")
 CAML_DIAMETER_UM = 25.0
 """Cells larger than this are flagged as macrophage-like, never dropped."""
 
-_ROWS_PER_GROUP = 1 << 16
+_ROWS_PER_GROUP = 1 << 15
 
 _SHAPE_COLUMNS = (
     ("id", "int64"),
@@ -145,7 +145,7 @@ def write_rows(path: Path, tables: Iterable[pyarrow.Table], *, channels: Sequenc
     rows = 0
     with (
         replacing(path) as temporary,
-        pq.ParquetWriter(temporary, schema, compression="zstd") as writer,
+        pq.ParquetWriter(temporary, schema, compression="zstd", use_dictionary=False) as writer,
     ):
         for table in tables:
             rows += table.num_rows

@@ -20,6 +20,7 @@ from chc_gating.imaging.planes import PagePlane, SegmentCache
 from chc_gating.storage.atomic import replacing
 
 LabelImage = NDArray[np.int64]
+StoredLabels = NDArray[np.int64] | NDArray[np.uint32] | NDArray[np.uint64]
 
 
 def choose_label_type(shape: tuple[int, int]) -> type[np.uint32] | type[np.uint64]:
@@ -78,6 +79,10 @@ class Labels:
     def read(self, box: Box) -> LabelImage:
         """Return the labels of a box: 1 + the nucleus's id, 0 in the background."""
         return self._plane.read(box).astype(np.int64)
+
+    def read_stored(self, box: Box) -> StoredLabels:
+        """Return the same, as wide as the file has them."""
+        return self._plane.read(box)
 
     def close(self) -> None:
         """Close the file."""

@@ -200,7 +200,7 @@ class _Source:
             rows, columns = outer.within(whole).slices
             # Contiguous, so that the kernels are compiled for one memory layout only.
             pixels = np.ascontiguousarray(stack[:, rows, columns])
-            yield BlockPixels(self.labels.read(outer), pixels, box, outer)
+            yield BlockPixels(self.labels.read_stored(outer), pixels, box, outer)
 
     def read_cells(self, box: Box) -> tuple[BlockPixels, BlockCells]:
         """Return the pixels of a box, and the cells in it."""

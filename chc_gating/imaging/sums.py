@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chc_gating.imaging.blocks import Box
-from chc_gating.imaging.labels import LabelImage
+from chc_gating.imaging.labels import StoredLabels
 from chc_gating.imaging.rings import IndexImage, grow_cells
 from chc_gating.kernels import cell_entries as kernels
 from chc_gating.kernels import pixel_columns as columns
@@ -57,7 +57,7 @@ class BlockPixels:
     outer : the box of both; block : the pixels to add
     """
 
-    labels: LabelImage
+    labels: StoredLabels
     stack: NDArray[np.uint16]
     block: Box
     outer: Box
@@ -114,15 +114,15 @@ class Runs:
         return np.empty((5, 2 * rows + 1), np.int64)
 
 
-def index_cells(labels: LabelImage, *, ring_px: float) -> BlockCells:
+def index_cells(labels: StoredLabels, *, ring_px: float) -> BlockCells:
     """Return the cells around the nuclei of a label image; a lower id has a lower index."""
-    labels = np.ascontiguousarray(labels)
+    stored = np.ascontiguousarray(labels)
     nuclei = np.empty(labels.shape, np.int32)
     room = _FEW_LABELS
     while True:
         found = np.empty(room, np.int64)
         table = np.zeros(2 * room, np.int64), np.zeros(2 * room, np.int32)
-        count = kernels.number_labels(labels, nuclei, found, *table)
+        count = kernels.number_labels(stored, nuclei, found, *table)
         if count >= 0:
             break
         room *= 4

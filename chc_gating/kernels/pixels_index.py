@@ -19,7 +19,11 @@ _SPREAD = np.int64(0x9E3779B97F4A7C1)
 
 @kernel
 def number_labels(
-    labels: Counts, nuclei: IndexImage, found: Counts, keys: Counts, numbers: IndexImage
+    labels: NDArray[np.unsignedinteger],
+    nuclei: IndexImage,
+    found: Counts,
+    keys: Counts,
+    numbers: IndexImage,
 ) -> int:
     """Number the labels of an image from 1, as they come, and return how many there are.
 
@@ -35,12 +39,12 @@ def number_labels(
     count = 0
     for y in range(height):
         for x in range(width):
-            label = labels[y, x]
+            label = np.int64(labels[y, x])
             if label == 0:
                 nuclei[y, x] = 0
-            elif x > 0 and labels[y, x - 1] == label:
+            elif x > 0 and np.int64(labels[y, x - 1]) == label:
                 nuclei[y, x] = nuclei[y, x - 1]
-            elif y > 0 and labels[y - 1, x] == label:
+            elif y > 0 and np.int64(labels[y - 1, x]) == label:
                 nuclei[y, x] = nuclei[y - 1, x]
             else:
                 slot = _find_slot(keys, label)

@@ -64,7 +64,7 @@ def warm_reading() -> None:
 def _warm_cells() -> None:
     """Measure a nucleus that goes on below its block."""
     box, shape = Box(0, 4, 0, 4), (5, 4)
-    labels = np.ones(shape, np.int64)
+    labels = np.ones(shape, np.uint32)
     pixels = BlockPixels(labels, np.ones((1, *shape), np.uint16), box, Box(0, 5, 0, 4))
     cells = index_cells(labels, ring_px=1.0)
     rule = MeasureRule(shape, saturation=1, thresholds=np.ones(1, np.int64), dna=0)
