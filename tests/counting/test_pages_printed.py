@@ -34,7 +34,7 @@ from chc_gating.storage.records import write_record
 FORBIDDEN = re.compile(
     r"CellSearch|67568|LOINC"  # another assay's cut-offs, and its code
     r"|(CHC|CTC|patient|draw|result)s?[ -](is |are |was )?(positive|negative)\b"
-    r"|(positive|negative) (for |draw|patient|result)"
+    r"|(positive|negative) (for (?!one, another)|draw|patient|result)"
     r"|(?<!not a )(?<!no )diagnos"
     r"|significan|\bnan\b|\binf\b",
     re.IGNORECASE,
