@@ -5,7 +5,10 @@ from __future__ import annotations
 import pytest
 from count_cases import count_case, find_row, make_draw, make_result, make_row
 
-from chc_gating.model.acquisition import AcquisitionResult
+from chc_gating.model.acquisition import AcquisitionResult, FlowFacts
+from chc_gating.model.count import CountRow
+from chc_gating.reporting.count_table import gather_groups
+from chc_gating.reporting.doubts import GroupFacts, list_doubts
 
 FRACTIONS = {"fraction_stained": 0.8, "fraction_acquired": 0.875}
 
@@ -84,3 +87,52 @@ def test_slides_whose_candidates_are_mostly_explained_by_neighbours_are_flagged(
         {"CHC": 5, "CTC": 3}, modality="image", candidate_flags={"neighbour_spill": explained}
     )
     assert ("neighbours_explain" in flags_of(result, modality="image")) is flagged
+
+
+def test_class_that_does_not_move_with_the_cuts_is_not_named() -> None:
+    rows = [
+        make_count_row("CHC", count=10, low=40, high=9),
+        make_count_row("CTC", count=5, low=5, high=5),
+    ]
+    [doubt] = list_doubts(GroupFacts(rows, None))
+    assert doubt.size == "CHC 40 and 9 instead of 10"
+
+
+def make_count_row(phenotype: str, *, count: int, low: int, high: int) -> CountRow:
+    return CountRow(
+        draw="D1",
+        patient="P1",
+        cohort="patient",
+        collected_on="2026-01-05",
+        phenotype=phenotype,
+        count=count,
+        count_low_cut=low,
+        count_high_cut=high,
+        flags="sensitive_to_cuts",
+        status="counted",
+        software_version="0",
+        config_hash="0",
+    )
+
+
+def test_unstable_time_has_its_size_from_the_count_alone() -> None:
+    flow = FlowFacts(fcs_version="FCS3.1", time_bins=20, unstable_bins=3)
+    result = make_result({"CHC": 1}, draw_flags=("time_unstable",), flow=flow)
+    counted = count_case([make_draw()], [(make_row(**FRACTIONS), result)])
+    [group] = gather_groups(counted)
+    sizes = {doubt.flag: doubt.size for doubt in list_doubts(group)}
+    assert sizes["time_unstable"] == "3 of 20 bins"
+
+
+@pytest.mark.parametrize(
+    ("leukocytes", "flagged"),
+    [(1_500_000, True), (1_700_000, False), (60_000_000, False), (70_000_000, True)],
+)
+def test_blank_preparation_is_judged_by_what_no_preparation_leaves(
+    leukocytes: int, flagged: bool
+) -> None:
+    # 6,200 per uL in 5.25 mL are 32.55 million; a twentieth is 1.63 million, twice it 65.1 million.
+    draw = make_draw(wbc_per_ul=6200.0, preparation=None)
+    result = make_result({"leukocyte": leukocytes})
+    counted = count_case([draw], [(make_row(**FRACTIONS), result)])
+    assert ("implied_wbc_differs" in counted.flags) is flagged

@@ -10,11 +10,16 @@ import pytest
 from donor_counts import COUNTS, UNEQUAL, make_count, make_donors
 
 from chc_gating.batch import layout
+from chc_gating.batch.configuration import load_batch
+from chc_gating.batch.fingerprints import hash_measuring_panel
 from chc_gating.counting.limit_calls import LimitsJudge
 from chc_gating.errors import ChcError
 from chc_gating.model.count import DrawCount
 from chc_gating.model.limits import Limits
+from chc_gating.model.monitor import Monitor
+from chc_gating.model.panel import Panel
 from chc_gating.stages.limits import limits
+from chc_gating.stages.monitor import monitor
 from chc_gating.stages.report_batch import report_batch
 from chc_gating.storage.records import read_record, write_record
 
@@ -334,3 +339,77 @@ def test_counts_tsv_has_limits_for_patients_and_none_for_donors(tmp_path: Path) 
     assert patient["call"] == "below_lob"
     donors = {row["call"] for row in rows if row["cohort"] == "donor"}
     assert donors == {"not_assessable"}
+
+
+TABLE = "channel,A,B\nA,1,0.02\nB,0.01,1\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "joins"),
+    [
+        ("renamed.csv", TABLE.replace(",", ";"), True),
+        ("matrix.csv", TABLE.replace("0.02", "0.03"), False),
+    ],
+)
+def test_limits_match_by_the_numbers_of_a_spillover_table(
+    tmp_path: Path, name: str, text: str, joins: bool
+) -> None:
+    panel = load_panel_with(tmp_path / "one", "matrix.csv", TABLE)
+    other = load_panel_with(tmp_path / "two", name, text)
+    one = hash_measuring_panel(panel, tmp_path / "one")
+    assert (hash_measuring_panel(other, tmp_path / "two") == one) is joins
+
+
+def load_panel_with(folder: Path, name: str, text: str) -> Panel:
+    folder.mkdir()
+    (folder / name).write_text(text, encoding="utf-8")
+    channels = {"A": {"marker": "CD45", "role": "leukocyte"}, "B": {"marker": "CK"}}
+    return Panel.model_validate({"name": "chc3", "spillover": name, "channels": channels})
+
+
+def test_series_of_a_patient_is_held_to_limits_that_were_written(tmp_path: Path) -> None:
+    exposures = {"P01-T1": 2.5, "P01-T2": 5.0, "P01-T3": 10.0}
+    draws = [
+        make_count(
+            name,
+            "P01",
+            cohort="patient",
+            chc=4,
+            exposure_ml=exposure,
+            collected_on=f"2026-0{i + 1}-05",
+        )
+        for i, (name, exposure) in enumerate(exposures.items())
+    ]
+    batch = write_batch(tmp_path, [*make_donors(), *draws])
+    run_limits(batch)
+    folder = batch / "results/patients/P01"
+    arguments = {"patient": "P01", "results": batch / "results", "directory": batch}
+    monitor(batch / "config/config.yaml", output=folder, **arguments)
+    record = read_record(folder / "monitor.json", Monitor)
+    [series] = [one for one in record.series if one.phenotype == "CHC"]
+    assert [p.lob_count for p in series.points] == [2, 3, 5]  # [C] at E = 2.5, 5 and 10
+    assert [p.call for p in series.points] == ["detected", "detected", "below_lob"]
+    assert (
+        "2 of 3 draws with limits above their own limit of blank: P01-T1, P01-T2" in series.limits
+    )
+
+    file = batch / "results/limits/chc3/chc/L1/limits.json"
+    monitor(batch / "config/config.yaml", output=tmp_path / "named", limits=[file], **arguments)
+    assert (tmp_path / "named/monitor.json").read_bytes() == (folder / "monitor.json").read_bytes()
+
+
+def test_page_over_time_reads_no_other_patients_rows(tmp_path: Path) -> None:
+    other = make_count("P02-T1", "P02", cohort="patient", chc=1)
+    batch = write_batch(tmp_path, [PATIENT, other])
+    (batch / "results/draws/P02-T1/count.json").unlink()
+    found = load_batch(batch / "config/config.yaml", directory=batch, only_patient="P01")
+    assert {draw.patient for draw in found.draws.values()} == {"P01"}
+    assert {row.draw for row in found.acquisitions.values()} == set(found.draws)
+    with pytest.raises(ChcError, match="patient P09: has no draw"):
+        monitor(
+            batch / "config/config.yaml",
+            patient="P09",
+            results=batch / "results",
+            output=tmp_path / "none",
+            directory=batch,
+        )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.stats import gamma, nbinom, poisson
+from scipy.stats import binom, gamma, nbinom, poisson
 
 from chc_gating.monitoring.analyte import find_reference_change
 from chc_gating.monitoring.change import Measured, compare_draws, find_ratio_limits
@@ -185,3 +185,11 @@ def test_second_draw_above_the_limit_is_no_independent_confirmation() -> None:
     above = poisson.sf(3, gamma.ppf(shares, shape, scale=0.7 / shape))
     assert (above**2).mean() / above.mean() == pytest.approx(0.29, abs=5e-3)
     assert above.mean() == pytest.approx(0.034, abs=5e-4)
+
+
+def test_mid_p_of_least_likelihood_is_not_the_central_one() -> None:
+    # [C] .028611 is what statsmodels' mid-p says of 14 in 4.80 mL against 5 in 5.0925 mL.
+    chances = binom.pmf(np.arange(20), 19, 4.80 / (4.80 + 5.0925))
+    rarer = chances < chances[14] * (1 - 1e-7)
+    assert chances[rarer].sum() + chances[14] / 2 == pytest.approx(0.028611, abs=5e-7)
+    assert compare_draws(Measured(5, 5.0925), Measured(14, 4.80)).p_midp > 0.0304
