@@ -117,6 +117,7 @@ docs-tables: $(VENV)/.installed-test $(PEERS_VENV)/.installed  ## write the meas
 	$(PY) benchmarks/quirk_table.py --peers $(PEERS_VENV)/bin/python $(ARGS)
 	$(PY) benchmarks/isac_table.py
 	$(PY) benchmarks/slide_truth.py
+	$(PY) -m benchmarks.stitching_tables
 
 # `make fuzz FUZZ_S=3600` runs for an hour; atheris has wheels for Linux on x86.
 FUZZ_S := 120

@@ -8,6 +8,7 @@ tiles every part sees light of the same distribution (the idea of CIDRE, Smith e
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -19,8 +20,9 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-PARTS = 16
-"""The field is divided into so many parts along each axis."""
+_MOST_PARTS, _FEWEST_PARTS, _PART_PX = 16, 8, 48
+"""The field is divided into so many parts along each axis, of so many pixels at least: wider than
+a cell, which would leave no background in a part."""
 ORDER, _ALWAYS_ORDER = 4, 2
 """Total order of the polynomial. Vignetting is a parabola; of the higher terms those are kept
 that tiles agree on."""
@@ -87,8 +89,9 @@ class FieldHistograms:
         self.maximum = maximum
         self._level_of = _level_table(maximum)
         self._levels = int(self._level_of[-1]) + 1
+        self._parts = count_parts(shape)
         self._part = _part_of_pixels(shape)[::_STEP, ::_STEP] * self._levels
-        self._counts = np.zeros(PARTS * PARTS * self._levels, np.uint32)
+        self._counts = np.zeros(self._parts**2 * self._levels, np.uint32)
         self._backgrounds: list[Floats] = []
 
     def add(self, pixels: NDArray[Any]) -> None:
@@ -97,7 +100,7 @@ class FieldHistograms:
 
         # The mean of a few pixels has so little noise that its darkest are background, not noise.
         smooth = cv2.blur(np.ascontiguousarray(pixels), (_SMOOTH_PX, _SMOOTH_PX))
-        ys, xs = (_part_edges(length) for length in self.shape)
+        ys, xs = (_part_edges(length, self._parts) for length in self.shape)
         parts = [smooth[y0:y1, x0:x1] for y0, y1 in pairwise(ys) for x0, x1 in pairwise(xs)]
         self._backgrounds.append(np.array([_find_low(part) for part in parts]))
         index = self._part + self._level_of[pixels[::_STEP, ::_STEP]]
@@ -110,14 +113,14 @@ class FieldHistograms:
             shape=self.shape,
             maximum=self.maximum,
             pooled=self._find_quantiles(),
-            backgrounds=np.array(self._backgrounds).reshape(-1, PARTS * PARTS),
+            backgrounds=np.array(self._backgrounds).reshape(-1, self._parts**2),
         )
 
     def _find_quantiles(self) -> Floats:
         """Return (parts, k) grey levels at the probabilities, linear within a level."""
         edges = _level_edges(self.maximum)
-        found = np.empty((PARTS * PARTS, len(_PROBABILITIES)))
-        for i, row in enumerate(self._counts.reshape(PARTS * PARTS, self._levels)):
+        found = np.empty((self._parts**2, len(_PROBABILITIES)))
+        for i, row in enumerate(self._counts.reshape(-1, self._levels)):
             total = np.cumsum(row, dtype=np.float64)
             wanted = _PROBABILITIES * total[-1]
             at = np.searchsorted(total, wanted)
@@ -188,7 +191,7 @@ def fit_flat_field(levels: FieldLevels, *, dark_level: float) -> FlatFit:
     terms = _terms(ORDER)
     sure = np.array([i + j <= _ALWAYS_ORDER for i, j in terms]) | (np.abs(mean) > _SURE * error)
     coefficients = np.where(sure, mean, 0.0)
-    design = _design(ORDER)
+    design = _design(ORDER, count_parts(levels.shape))
     spread = float(np.sqrt(np.mean((design @ coefficients - 1) ** 2)))
     gain_error = float(np.sqrt(np.mean(design**2 @ (error * sure) ** 2)))
     if gain_error > _RELIABLE * spread:
@@ -202,7 +205,7 @@ def _fit_smooth(values: Floats, order: int) -> Floats:
 
     Parts far from it hardly weigh (Cauchy's weights): cells cover them.
     """
-    design = _design(order)
+    design = _design(order, math.isqrt(len(values)))
     weights = np.ones(len(values))
     for _ in range(_ROUNDS):
         weighted = design * weights[:, None]
@@ -241,9 +244,10 @@ def _dark_costs(levels: Floats, tried: Floats) -> Floats:
     Relative to the best one: 1 where a level fits best.
     """
     middle = levels.mean(axis=0)
+    design = _design(_ALWAYS_ORDER, math.isqrt(len(levels)))
 
     def misfit(dark: float) -> Floats:
-        gains = _design(_ALWAYS_ORDER) @ _fit_smooth(_stretch_levels(levels, dark), _ALWAYS_ORDER)
+        gains = design @ _fit_smooth(_stretch_levels(levels, dark), _ALWAYS_ORDER)
         left: Floats = levels - dark - gains[:, None] * (middle - dark)
         return left
 
@@ -270,22 +274,28 @@ def _level_edges(maximum: int) -> Floats:
     return np.concatenate([first, [maximum + 1]]) - 0.5
 
 
-def _part_edges(length: int) -> list[int]:
+def count_parts(shape: tuple[int, int]) -> int:
+    """Return into how many parts along each axis a field is divided."""
+    return min(max(min(shape) // _PART_PX, _FEWEST_PARTS), _MOST_PARTS)
+
+
+def _part_edges(length: int, parts: int) -> list[int]:
     """Return where the parts of the field begin along an axis, and where the last one ends."""
-    return [-(-k * length // PARTS) for k in range(PARTS + 1)]
+    return [-(-k * length // parts) for k in range(parts + 1)]
 
 
 def _part_of_pixels(shape: tuple[int, int]) -> NDArray[np.int64]:
-    y, x = (np.arange(n) * PARTS // n for n in shape)
-    return y[:, None] * PARTS + x[None, :]
+    parts = count_parts(shape)
+    y, x = (np.arange(n) * parts // n for n in shape)
+    return y[:, None] * parts + x[None, :]
 
 
-@lru_cache(maxsize=4)
-def _design(order: int) -> Floats:
-    """Return (parts, terms) products of Legendre polynomials in y and x at the parts' centres."""
+@lru_cache(maxsize=8)
+def _design(order: int, parts: int) -> Floats:
+    """Return (all parts, terms) products of Legendre polynomials at the parts' centres."""
     from numpy.polynomial.legendre import legvander
 
-    line = legvander((np.arange(PARTS) + 0.5) / PARTS * 2 - 1, order)
+    line = legvander((np.arange(parts) + 0.5) / parts * 2 - 1, order)
     return np.stack([np.outer(line[:, i], line[:, j]).ravel() for i, j in _terms(order)], axis=1)
 
 
