@@ -67,6 +67,17 @@ def _check_channel(
         yield document.fault(
             (*keys, "role"), f"role {channel.role} needs a marker", "add `marker: NAME`"
         )
+    if panel.modality == "flow" and channel.role == "autofluorescence":
+        yield document.fault(
+            (*keys, "role"),
+            "role autofluorescence is for slides only",
+            "put a row for it into the spillover table, or use role other",
+            channel.role,
+        )
+    if channel.role == "autofluorescence" and channel.marker is not None:
+        yield document.fault(
+            (*keys, "marker"), "a channel without stain has no marker", "remove it", channel.marker
+        )
     if panel.modality == "flow" and channel.measure != "cell":
         yield document.fault(
             (*keys, "measure"), "measure is for slides only", "remove it", channel.measure
@@ -98,6 +109,13 @@ def _check_modality(panel: Panel, document: Document) -> Iterator[Fault]:
             ("channels",),
             "a slide needs a nuclear channel",
             "give the channel of the DNA stain `role: dna`",
+        )
+    empty = panel.channels_with_role("autofluorescence")
+    if len(empty) > 1:
+        yield document.fault(
+            ("channels",),
+            f"{len(empty)} channels have role autofluorescence: {', '.join(empty)}",
+            "give it to the one that is to be subtracted",
         )
     known = panel.channel_names
     for name in panel.channels if known is not None else ():

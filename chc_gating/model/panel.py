@@ -12,7 +12,16 @@ from chc_gating.model.segmentation import SegmentationChoice
 
 Modality = Literal["flow", "image"]
 Role = Literal[
-    "epithelial", "leukocyte", "dna", "viability", "dump", "bead", "scatter", "time", "other"
+    "epithelial",
+    "leukocyte",
+    "dna",
+    "viability",
+    "dump",
+    "bead",
+    "scatter",
+    "time",
+    "autofluorescence",
+    "other",
 ]
 Compartment = Literal["cell", "nucleus", "ring"]
 Statistic = Literal["mean", "median", "q90"]

@@ -37,6 +37,7 @@ from chc_gating.stages.acquisition import (
     write_gated,
     write_not_counted,
 )
+from chc_gating.stages.autofluorescence import subtract_autofluorescence
 from chc_gating.stages.candidate_crops import (
     CONTROL_CROPS,
     Opening,
@@ -99,14 +100,14 @@ def gate_image(
             _write_nothing(folder, origin, reason=reason)
             return
         try:
-            cells = cell_stream(
-                measured / layout.MEASUREMENTS,
-                the_panel,
-                fractions=_find_fractions(the_panel, the_gates),
-            )
+            fractions = _find_fractions(the_panel, the_gates)
+            cells = cell_stream(measured / layout.MEASUREMENTS, the_panel, fractions=fractions)
             cells = _flag_lost(cells, measured / layout.TILES, measurement)
-            found = resolve_spillover(
-                the_panel, table=spillover, keywords={}, channels=(), labels=()
+            found = subtract_autofluorescence(
+                cells.stream,
+                the_panel,
+                resolve_spillover(the_panel, table=spillover, keywords={}, channels=(), labels=()),
+                fractions=fractions,
             )
             cuts = find_background_cuts(
                 cells.stream, the_panel, the_gates, spillover=found, levels=_levels(measurement)
