@@ -59,6 +59,6 @@ def read_lot(name: str) -> str | None:
     return None if name == "-" else name
 
 
-def spillover_file(results: Path, panel: str) -> Path:
-    """Return the spillover that a panel takes from a table, for all its acquisitions."""
-    return results / "controls" / panel / "-" / "spillover.json"
+def spillover_file(results: Path, panel: str, control_set: str | None = None) -> Path:
+    """Return a panel's spillover: from a table, for all its acquisitions, or of a control set."""
+    return results / "controls" / panel / name_lot(control_set) / "spillover.json"

@@ -43,10 +43,10 @@ def read_panel(path: Path, *, shown: str | None = None) -> tuple[Panel | None, l
 def _check_panel(panel: Panel, document: Document) -> Iterator[Fault]:
     if not panel.channels:
         yield document.fault(("channels",), "names no channel", "name the channels that gates use")
-    if panel.spillover == "controls":
+    if panel.spillover == "controls" and panel.modality == "flow":
         yield document.fault(
             ("spillover",),
-            "spillover from controls is not built in this version",
+            "spillover of a tube from controls is not built in this version",
             "name a CSV with the matrix, or use keyword or none",
             panel.spillover,
         )

@@ -29,17 +29,39 @@ from chc_gating.cli.options import (
 
 @app.command("spillover", epilog="Example: chc spillover comp.csv --panel p.yaml --output s.json")
 def spillover_command(
-    table: Annotated[Path, typer.Argument(help="CSV of names x names; a row is a fluorochrome.")],
     panel: Panel,
     output: OutputFile,
+    table: Annotated[
+        Path | None, typer.Argument(help="CSV of names x names; a row is a fluorochrome.")
+    ] = None,
+    single_stain: Annotated[
+        list[str] | None,
+        typer.Option(help="MARKER=SLIDE, a slide with this stain alone; once for each."),
+    ] = None,
+    record_faults: RecordFaults = False,
     threads: OneThread = 1,
     log_level: LogLevel = "warning",
 ) -> None:
-    """Read spillover from a table, check it against a panel, and write it as a result."""
+    """Take spillover from a table or from single-stained slides, and write it as a result."""
     set_log_level(log_level)
-    from chc_gating.stages.spillover import spillover
+    if table is not None:
+        if single_stain:
+            raise typer.BadParameter("give a table or --single-stain, not both")
+        from chc_gating.stages.spillover import spillover
 
-    spillover(table, panel=panel, output=output)
+        spillover(table, panel=panel, output=output)
+        return
+    from chc_gating.stages.spillover_of_controls import spillover_of_controls
+
+    pairs = [text.partition("=") for text in single_stain or []]
+    if not all(marker and slide for marker, _, slide in pairs):
+        raise typer.BadParameter("--single-stain is MARKER=SLIDE, such as CK=ck_only.ome.tif")
+    spillover_of_controls(
+        [(marker, Path(slide)) for marker, _, slide in pairs],
+        panel=panel,
+        output=output,
+        record_faults=record_faults,
+    )
 
 
 @app.command(

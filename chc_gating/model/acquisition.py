@@ -108,13 +108,18 @@ class AppliedSpillover(Record):
 
 
 class SpilloverResult(Record):
-    """spillover.json: a panel's spillover, as it was read from a table."""
+    """spillover.json: a panel's spillover, from a table or from single-stained slides.
+
+    ``spillover`` is None where the slides gave none, for ``reason``.
+    """
 
     schema_: str = Field(default="chc_gating/spillover/1", alias="schema")
     software_version: str
     inputs: tuple[InputFile, ...]
     panel: str
-    spillover: AppliedSpillover
+    status: Status = "counted"
+    reason: str | None = None
+    spillover: AppliedSpillover | None
 
 
 class FlowFacts(Record):

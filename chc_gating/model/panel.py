@@ -78,7 +78,8 @@ class Panel(Record):
     spillover: str = Field(
         default="",
         description="`keyword` ($SPILLOVER or SPILL of the file; the default for flow), `none` "
-        "(the default for slides), or the path of a CSV, names x names.",
+        "(the default for slides), `controls` (slides only: from the single_stain slides of the "
+        "sheet of controls), or the path of a CSV, names x names.",
     )
     transform: Transform = Field(
         default=Transform(),

@@ -19,7 +19,7 @@ from typing import Protocol
 from chc_gating.batch import layout
 from chc_gating.batch.configuration import Batch, load_batch
 from chc_gating.batch.fingerprints import hash_gates, hash_panel
-from chc_gating.batch.rows import Acquisition
+from chc_gating.batch.rows import Acquisition, Control
 from chc_gating.counting.limit_sources import donor_draws, limit_keys
 from chc_gating.counting.recovery_sources import recovery_draws, recovery_sources
 from chc_gating.errors import ChcError
@@ -38,6 +38,7 @@ class Wildcards(Protocol):
     """The wildcards of a job, as Snakemake hands them to an input function."""
 
     acquisition: str
+    control_set: str
     draw: str
     panel: str
     gates: str
@@ -64,6 +65,11 @@ def plan_workflow(
     except ChcError as error:
         print(error, file=sys.stderr)
         sys.exit(2)
+
+
+def _control_set(row: Acquisition) -> str | None:
+    """Return the controls that an acquisition uses: its own set, else its lot's."""
+    return row.control_set if row.control_set is not None else row.lot
 
 
 def _one_of(ids: Iterable[str]) -> str:
@@ -212,10 +218,47 @@ class WorkflowPlan:
 
     def spillover_files(self, wildcards: Wildcards) -> list[str]:
         """Return the spillover result that an acquisition needs: none unless from a table."""
-        name = self._row(wildcards).panel
-        if self.batch.panels[name].spillover in SPILLOVER_WORDS:
+        row = self._row(wildcards)
+        source = self.batch.panels[row.panel].spillover
+        if source in SPILLOVER_WORDS and source != "controls":
             return []
-        return [layout.spillover_file(self.batch.results_folder, name).as_posix()]
+        group = _control_set(row) if source == "controls" else None
+        return [layout.spillover_file(self.batch.results_folder, row.panel, group).as_posix()]
+
+    def _panels_by(self, *, controls: bool) -> str:
+        panels = self.batch.panels.items()
+        return _one_of(name for name, p in panels if (p.spillover == "controls") == controls)
+
+    @property
+    def table_panel_pattern(self) -> str:
+        """A pattern that matches the panels whose spillover is not from controls."""
+        return self._panels_by(controls=False)
+
+    @property
+    def control_panel_pattern(self) -> str:
+        """A pattern that matches the panels whose spillover is from controls."""
+        return self._panels_by(controls=True)
+
+    def _single_stains(self, wildcards: Wildcards) -> list[Control]:
+        return [
+            row
+            for row in self.batch.controls.values()
+            if row.kind == "single_stain"
+            and row.panel == wildcards.panel
+            and layout.name_lot(row.control_set) == wildcards.control_set
+        ]
+
+    def existing_single_stains(self, wildcards: Wildcards) -> list[str]:
+        """Return the single-stained slides of a panel and control set that exist."""
+        files = (Path(row.file) for row in self._single_stains(wildcards))
+        return [file.as_posix() for file in files if file.is_file()]
+
+    def single_stain_options(self, wildcards: Wildcards) -> str:
+        """Return the options of `chc spillover` that name the single-stained slides."""
+        words = []
+        for row in self._single_stains(wildcards):
+            words += ["--single-stain", f"{row.marker}={row.file}"]
+        return shlex.join(words)
 
     def _spillover_option(self, wildcards: Wildcards) -> list[str]:
         return [word for path in self.spillover_files(wildcards) for word in ("--spillover", path)]

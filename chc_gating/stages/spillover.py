@@ -120,8 +120,14 @@ def resolve_spillover(
 
 
 def read_spillover(table: Path) -> Spillover:
-    """Return the spillover of a spillover.json."""
-    applied = read_record(table, SpilloverResult).spillover
+    """Return the spillover of a spillover.json.
+
+    Raises RawFileError with its reason where the single-stained slides gave none.
+    """
+    record = read_record(table, SpilloverResult)
+    applied = record.spillover
+    if applied is None:
+        raise RawFileError(record.reason or "the controls gave no spillover")
     return Spillover(
         channels=applied.channels, matrix=np.array(applied.matrix), source=applied.source
     )

@@ -8,6 +8,8 @@ rule spillover:
         "logs/controls/{panel}/-/spillover.log",
     benchmark:
         "benchmarks/controls/{panel}/-/spillover.tsv"
+    wildcard_constraints:
+        panel=PLAN.table_panel_pattern,
     localrule: True
     conda:
         "../../environment.yml"
@@ -19,3 +21,30 @@ rule spillover:
         version=__version__,
     shell:
         "chc spillover {input.table:q} --panel {input.panel:q} --output {output:q} 2> {log:q}"
+
+
+rule spillover_of_controls:
+    input:
+        panel=PLAN.panel_file_of_panel,
+        slides=PLAN.existing_single_stains,
+    output:
+        f"{RESULTS}/controls/{{panel}}/{{control_set}}/spillover.json",
+    log:
+        "logs/controls/{panel}/{control_set}/spillover.log",
+    benchmark:
+        "benchmarks/controls/{panel}/{control_set}/spillover.tsv"
+    wildcard_constraints:
+        panel=PLAN.control_panel_pattern,
+        control_set="[^/]+",
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=60,
+    params:
+        slides=PLAN.single_stain_options,
+        version=__version__,
+    shell:
+        "chc spillover {params.slides} --panel {input.panel:q} --output {output:q}"
+        " --record-faults 2> {log:q}"
