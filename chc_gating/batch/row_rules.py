@@ -10,7 +10,7 @@ from chc_gating.errors import Fault
 
 _BEADS = ("bead_population", "beads_added", "blood_in_tube_ml")
 _FLOW_ONLY = ("dilution_factor", "volume_acquired_ul", "bead_lot_cv", *_BEADS)
-_IMAGE_ONLY = ("volume_plated_ml", "pixel_size_um", "labels")
+_IMAGE_ONLY = ("volume_plated_ml", "pixel_size_um", "camera_tile_px", "dark_level", "labels")
 _RESPONSES = ("CR", "PR", "SD", "PD")
 _LEAST_PLAUSIBLE_WBC_PER_UL = 100
 """Below it a number was most likely meant in 10^9 per litre (6.2 for 6,200)."""

@@ -105,13 +105,20 @@ def _tiff_files(folder: Path) -> list[Path]:
 
 
 def _states_positions(folder: Path) -> bool:
-    places: set[tuple[float, float]] = set()
+    """Whether TIFF files of a folder were taken at several places of the stage.
+
+    Files of the channels of one place are not: their readings differ by less than 5 um.
+    """
+    ys: list[float] = []
+    xs: list[float] = []
     for file in _tiff_files(folder)[:_PEEKED_FILES]:
         try:
-            places |= {(p.y, p.x) for p in read_positions(file) if p is not None}
+            found = [position for position in read_positions(file) if position is not None]
         except (RawFileError, OSError):
             continue
-        if len(places) > 1:
+        ys += [position.y for position in found]
+        xs += [position.x for position in found]
+        if xs and max(max(ys) - min(ys), max(xs) - min(xs)) > _WIDEST_SPREAD_UM:
             return True
     return False
 

@@ -138,6 +138,45 @@ def test_a_good_slide_passes(tmp_path: Path) -> None:
     assert "32 x 32 px of 0.5 um, channels DAPI, CD45" in report.text
 
 
+def write_raw_tile(path: Path, *, x_px: float) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sizes = {f"PhysicalSize{axis}": 0.5 for axis in "XY"}
+    plane = {"PositionX": [x_px * 0.5] * 2, "PositionY": [100.0] * 2}
+    units = {f"Position{axis}Unit": ["um"] * 2 for axis in "XY"}
+    tifffile.imwrite(
+        path,
+        np.zeros((2, 32, 32), np.uint16),
+        ome=True,
+        photometric="minisblack",
+        metadata={
+            "axes": "CYX",
+            "Channel": {"Name": ["DAPI", "CD45"]},
+            **sizes,
+            "Plane": plane | units,
+        },
+    )
+
+
+def test_a_folder_of_raw_tiles_is_opened_as_a_run_would(tmp_path: Path) -> None:
+    for k in range(3):
+        write_raw_tile(tmp_path / "raw" / "tiles" / f"t{k}.ome.tif", x_px=22 * k)
+    report = slide_batch(tmp_path, file="raw/tiles")
+    assert report.faults == ()
+    assert "3 raw tiles of 32 x 32 px of 0.5 um in 1 cycle(s), channels DAPI, CD45" in report.text
+    write_raw_tile(tmp_path / "raw" / "tiles" / "t3.ome.tif", x_px=44)
+    (fault,) = slide_batch(tmp_path, file="raw/tiles").faults
+    assert "two tiles have the same stage position" in fault.problem
+
+
+def test_a_grid_of_camera_tiles_must_fit_the_slide(tmp_path: Path) -> None:
+    write_slide(tmp_path / "raw" / "s.ome.tif")
+    assert slide_batch(tmp_path, camera_tile_px="16x16").faults == ()
+    (fault,) = slide_batch(tmp_path, camera_tile_px="20x20").faults
+    assert "no whole number of camera tiles" in fault.problem
+    faults = slide_batch(tmp_path, camera_tile_px="large").run_faults
+    assert "camera_tile_px" in str(faults[0])
+
+
 def test_a_slide_without_pixel_size_needs_the_column(tmp_path: Path) -> None:
     write_slide(tmp_path / "raw" / "s.ome.tif", pixel_size_um=None)
     (fault,) = slide_batch(tmp_path).faults

@@ -215,3 +215,10 @@ def test_a_slide_folder_without_positions_is_no_tile_source(tmp_path: Path) -> N
         tifffile.imwrite(tmp_path / name, TILES[0], photometric="minisblack")
     assert not is_tile_source(tmp_path)
     assert not is_tile_source(tmp_path / "gone")
+
+
+def test_channels_of_one_place_are_no_tile_source(tmp_path: Path) -> None:
+    """The stage read a little differently for each."""
+    for k, name in enumerate(("DAPI", "CD45")):
+        write_images(tmp_path / f"{name}.ome.tif", TILES[:1], [(100.0 + k, 50.0)], names=(name,))
+    assert not is_tile_source(tmp_path)
