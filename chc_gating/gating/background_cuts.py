@@ -6,6 +6,7 @@ million is decided by the tail of the first.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -141,6 +142,7 @@ def apply_rule(
             fraction=rule.fraction,
             cells=int(values.size),
             positive_share=share,
+            tail_share=_tail_share(cut, centre=centre, sd=sd) if rule.of == "cells" else None,
             doubtful=not expected and (share > 0.5 or _stains(rule, values, level)),
         ),
     )
@@ -155,6 +157,13 @@ def measure_majority(values: FloatArray) -> tuple[float, float]:
     centre = float(np.median(values))
     below = centre - values[values <= centre]
     return centre, MAD_TO_SD * float(np.median(below))
+
+
+def _tail_share(cut: float, *, centre: float, sd: float) -> float:
+    """Return the share of a normal distribution that lies above a cut."""
+    if sd == 0:
+        return float(cut <= centre)
+    return 0.5 * math.erfc((cut - centre) / (sd * math.sqrt(2)))
 
 
 def _stains(rule: BackgroundCut, values: FloatArray, level: PixelLevel | None) -> bool:

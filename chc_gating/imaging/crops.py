@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import tifffile
@@ -31,10 +32,12 @@ OUTLINES, OVERVIEW = "outlines.tif", "overview.tif"
 class CropSource:
     """What crops are cut from, beside the slide: labels for outlines, the DNA for an overview.
 
-    labels : None where there are none. dna : the index of the channel. ring_px : the ring's width.
+    labels : None where there are none. measurements : measurements.parquet. dna : the index of the
+    channel. ring_px : the ring's width.
     """
 
     labels: Labels | None
+    measurements: Path
     dna: int
     ring_px: float
 
@@ -63,7 +66,8 @@ class CropStack(Record):
 
     outlines.tif is (cell, y, x) uint8: 1 the cell's nucleus, 2 its ring, 3 other nuclei; zeros
     where ``has_outlines`` is false, since no labels were given. overview.tif is (y, x) uint16: the
-    mean DNA in squares of ``overview_px`` pixels of the slide.
+    mean DNA in squares of ``overview_px`` pixels of the slide, of all its pixels, or of its nuclei
+    alone less the background (``overview_of``).
     """
 
     schema_: str = Field(default="chc_gating/crops/1", alias="schema")
@@ -76,6 +80,7 @@ class CropStack(Record):
     control_phenotypes: tuple[str, ...] = ()
     has_outlines: bool = False
     overview_px: float | None = None
+    overview_of: Literal["pixels", "nuclei"] = "pixels"
     valid: tuple[tuple[int, int, int, int], ...]
 
 
@@ -102,8 +107,8 @@ def write_crops(
     if source.labels is not None:
         outlines = outline_cells(source.labels, boxes, cell_ids=ids, ring_px=source.ring_px)
     _write_outlines(output / OUTLINES, outlines, count=len(boxes), size=size)
-    overview, side = draw_overview(slide, source.dna)
-    _write_page(output / OVERVIEW, overview)
+    overview = draw_overview(slide, source.dna, measurements=source.measurements)
+    _write_page(output / OVERVIEW, overview.levels)
     valid = [box.clip(slide.shape).within(box) for box in boxes]
     write_record(
         output / "crops.json",
@@ -116,7 +121,8 @@ def write_crops(
             controls=tuple(ids[cells.candidates :]),
             control_phenotypes=cells.control_phenotypes,
             has_outlines=source.labels is not None,
-            overview_px=side,
+            overview_px=overview.side_px,
+            overview_of=overview.of,
             valid=tuple((box.y0, box.y1, box.x0, box.x1) for box in valid),
         ),
     )

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,39 +14,41 @@ from chc_gating.imaging.slide import Slide
 
 LONGEST_PX = 512
 """Squares along the longer side of the slide, at most."""
-READ_WHOLE_PX = 1 << 26
-"""Up to so many pixels a slide is read whole (8,192 x 8,192: less than a second)."""
-_SAMPLED_SQUARES = 64
-_SAMPLE_PX = 64
-"""Of a larger slide so many squares along the longer side, of each the middle pixels: reading
-all of it would take as long as to find the nuclei again."""
+READ_WHOLE_PX = 1 << 24
+"""Up to so many pixels a level of the slide is read (4,096 x 4,096: a few tenths of a second)."""
 
 
-def draw_overview(slide: Slide, channel: int) -> tuple[NDArray[np.uint16], float]:
-    """Return the mean grey levels of a channel in squares, and their side in pixels of the slide.
+@dataclass(frozen=True)
+class Overview:
+    """Mean grey levels of the DNA in squares, (rows, columns) uint16.
 
-    Of a slide with a pyramid, from the smallest of its levels that is large enough. A square at
-    the far edge may reach beyond the slide; its mean is of what lies on it.
+    ``side_px`` is a square's side in pixels of the slide; one at the far edge may reach beyond it.
+    ``of`` pixels: as stored, background included. ``of`` nuclei: the nuclei alone, background
+    subtracted, spread over the square that holds their centroid.
+    """
+
+    levels: NDArray[np.uint16]
+    side_px: float
+    of: Literal["pixels", "nuclei"]
+
+
+def draw_overview(slide: Slide, channel: int, *, measurements: Path) -> Overview:
+    """Return a slide's overview.
+
+    From the smallest level of its pyramid that is large enough, or from a small slide itself. A
+    large slide without a pyramid is not read once more, which would take as long as to find its
+    nuclei: their DNA stands in ``measurements`` (measurements.parquet).
     """
     level = _choose_level(slide)
     height, width = slide.levels[level].shape
-    whole = height * width <= READ_WHOLE_PX
-    squares = LONGEST_PX if whole else _SAMPLED_SQUARES
-    side = max(1, -(-max(height, width) // squares))
-    read = side if whole else min(side, _SAMPLE_PX)
+    if height * width > READ_WHOLE_PX:
+        return _sum_nuclei(slide, channel, measurements)
+    side = max(1, -(-max(height, width) // LONGEST_PX))
     small = np.empty((-(-height // side), -(-width // side)), np.uint16)
     for i in range(small.shape[0]):
-        y0 = min(i * side + (side - read) // 2, height - 1)
-        y1 = min(y0 + read, height)
-        if whole:
-            band = slide.read_box(channel, Box(y0, y1, 0, width), level=level)
-            small[i] = _mean_columns(band, side)
-            continue
-        for j in range(small.shape[1]):
-            x0 = min(j * side + (side - read) // 2, width - 1)
-            box = Box(y0, y1, x0, min(x0 + read, width))
-            small[i, j] = round(float(slide.read_box(channel, box, level=level).mean()))
-    return small, side * max(slide.shape) / max(height, width)
+        box = Box(i * side, min((i + 1) * side, height), 0, width)
+        small[i] = _mean_columns(slide.read_box(channel, box, level=level), side)
+    return Overview(small, side * max(slide.shape) / max(height, width), "pixels")
 
 
 def _choose_level(slide: Slide) -> int:
@@ -58,3 +64,24 @@ def _mean_columns(band: NDArray[np.uint16], side: int) -> NDArray[np.uint16]:
     counts = np.diff(np.append(starts, band.shape[1])) * band.shape[0]
     means: NDArray[np.uint16] = np.round(sums / counts).astype(np.uint16)
     return means
+
+
+def _sum_nuclei(slide: Slide, channel: int, measurements: Path) -> Overview:
+    import pyarrow.parquet as pq
+
+    name = slide.channels[channel]
+    side = -(-max(slide.shape) // LONGEST_PX)
+    rows, columns = (-(-length // side) for length in slide.shape)
+    total = np.zeros(rows * columns)
+    wanted = ["centroid_y_px", "centroid_x_px", "area_px"]
+    wanted += [f"nucleus_mean:{name}", f"background:{name}"]
+    with pq.ParquetFile(measurements) as file:
+        for batch in file.iter_batches(columns=wanted):
+            y, x, area, mean, background = (
+                batch[column].to_numpy(zero_copy_only=False) for column in wanted
+            )
+            squares = (y // side).astype(np.int64) * columns + (x // side).astype(np.int64)
+            dna = np.maximum((mean - background) * area, 0)
+            total += np.bincount(squares, weights=dna, minlength=total.size)
+    levels = np.clip(np.round(total / side**2), 0, 65535).astype(np.uint16)
+    return Overview(levels.reshape(rows, columns), float(side), "nuclei")

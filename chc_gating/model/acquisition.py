@@ -71,7 +71,8 @@ class CutBackground(Record):
     ``of`` cells: level and sd are of the values of ``cells`` cells, background subtracted. ``of``
     pixels: of the grey levels outside cells, as stored; the cut then is above the local background,
     or, with ``fraction``, a share of pixels. ``positive_share`` of those cells lies at or above the
-    cut; ``doubtful``: most of them look positive, where most must be negative.
+    cut; ``tail_share`` is what a normal distribution of that level and sd would put there, None of
+    pixels; ``doubtful``: most of them look positive, where most must be negative.
     """
 
     of: Literal["cells", "pixels"]
@@ -82,6 +83,7 @@ class CutBackground(Record):
     fraction: float | None = None
     cells: int
     positive_share: float
+    tail_share: float | None = None
     doubtful: bool
 
 

@@ -96,10 +96,14 @@ class Crops:
 
 @dataclass(frozen=True)
 class Overview:
-    """A slide's DNA in squares of ``side_px`` pixels: (rows, columns) uint16 mean grey levels."""
+    """A slide's DNA in squares of ``side_px`` pixels: (rows, columns) uint16 mean grey levels.
+
+    ``of`` all pixels, or of the nuclei that were found, alone.
+    """
 
     levels: NDArray[np.uint16]
     side_px: float
+    of: str = "pixels"
 
 
 @dataclass(frozen=True)

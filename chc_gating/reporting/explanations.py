@@ -111,4 +111,5 @@ def describe_cut_source(cut: AppliedCut) -> str:
         rule = f"at least {_percent(found.fraction)} of its pixels {rule}"
     share = 100 * found.positive_share
     end = "; MOST CELLS LOOK POSITIVE: do not trust it" if found.doubtful else ""
-    return f"{rule}; {share:.2g} % of cells positive{end}"
+    tail = "" if found.tail_share is None else f" (a normal tail: {100 * found.tail_share:.2g} %)"
+    return f"{rule}; {share:.2g} % of cells positive{tail}{end}"

@@ -57,7 +57,8 @@ def draw_slide_map(evidence: Evidence, *, identifier: str) -> Picture | None:
     grey = " Grey: density of all cells." if cells is not None else ""
     if evidence.overview is not None:
         side_um = evidence.overview.side_px * slide.pixel_size_um
-        grey = f" Grey: the slide's DNA in squares of {side_um:,.3g} um."
+        whose = "the slide's DNA" if evidence.overview.of == "pixels" else "the nuclei's DNA"
+        grey = f" Grey: {whose} in squares of {side_um:,.3g} um."
     million = evidence.result.candidates_per_million_nuclei
     if million is not None:
         words += f" {million:,.0f} candidates per million nuclei."

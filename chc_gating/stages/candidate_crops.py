@@ -27,9 +27,13 @@ _CONTROL_SEED = 31
 
 @dataclass(frozen=True)
 class Opening:
-    """How a slide is opened again for its crops; labels None: no outlines."""
+    """How a slide is opened again for its crops; labels None: no outlines.
+
+    measured : the folder of measurements.parquet.
+    """
 
     slide: Path
+    measured: Path
     labels: Path | None
     measurement: Measurement
     panel: Panel
@@ -70,6 +74,7 @@ def write_slide_crops(
         labels = None if opening.labels is None else stack.enter_context(Labels(opening.labels))
         source = CropSource(
             labels=labels,
+            measurements=opening.measured / layout.MEASUREMENTS,
             dna=slide.channels.index(panel.channels_with_role("dna")[0]),
             ring_px=(ring_um if isinstance(ring_um, int | float) else RING_UM)
             / slide.pixel_size_um,

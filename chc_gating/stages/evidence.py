@@ -184,4 +184,4 @@ def read_overview(folder: Path) -> Overview | None:
     if stack.overview_px is None:
         return None
     levels = np.atleast_2d(tifffile.imread(folder / OVERVIEW))
-    return Overview(levels=levels, side_px=stack.overview_px)
+    return Overview(levels=levels, side_px=stack.overview_px, of=stack.overview_of)

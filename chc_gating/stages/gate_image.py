@@ -122,7 +122,9 @@ def gate_image(
                 folder,
                 result,
                 field,
-                opening=Opening(slide, find_labels(measured, labels), measurement, the_panel),
+                opening=Opening(
+                    slide, measured, find_labels(measured, labels), measurement, the_panel
+                ),
                 controls=control_crops,
             )
         except RawFileError as error:

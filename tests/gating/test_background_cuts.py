@@ -223,3 +223,12 @@ def test_the_preset_of_helen_is_its_rule() -> None:
 def test_a_cut_that_makes_no_sense_is_refused(cut: dict[str, object], problem: str) -> None:
     with pytest.raises(ValueError, match=problem):
         gates(CK=cut)
+
+
+@pytest.mark.parametrize(("k", "tail"), [(3, 1.349898e-3), (5, 2.866516e-7), (6, 9.865876e-10)])
+def test_the_tail_of_a_normal_distribution_stands_beside_the_cut(k: int, tail: float) -> None:
+    """Upper tails of the standard normal distribution."""
+    values = np.array([1.0, 2.0, 3.0, 90.0, 95.0])
+    cut = apply_rule(BackgroundCut(k_sd=k), values, marker="CK", channel="panCK")
+    assert cut.background is not None
+    assert cut.background.tail_share == pytest.approx(tail, rel=1e-6)

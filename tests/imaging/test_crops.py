@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pyarrow
 import pytest
 import tifffile
 from image_scenes import write_tiff
 
-from chc_gating.imaging import overview
+from chc_gating.imaging import overview as overview_module
 from chc_gating.imaging.crops import (
     CroppedCells,
     CropSource,
@@ -21,6 +22,7 @@ from chc_gating.imaging.labels import Labels, write_labels
 from chc_gating.imaging.overview import draw_overview
 from chc_gating.imaging.slide import open_slide
 from chc_gating.storage.records import read_record
+from chc_gating.storage.tables import write_table
 
 PIXELS = np.random.default_rng(2).integers(1, 60000, (2, 120, 130)).astype(np.uint16)
 
@@ -40,7 +42,7 @@ def crop(
             candidates=len(centroids) - len(controls),
             control_phenotypes=controls,
         )
-        source = CropSource(labels=labels, dna=0, ring_px=3.0)
+        source = CropSource(labels=labels, measurements=folder / "none", dna=0, ring_px=3.0)
         write_crops(slide, cells, source=source, output=folder / "crops", crop_um=10)
     record = read_record(folder / "crops" / "crops.json", CropStack)
     return tifffile.imread(folder / "crops" / "crops.tif"), record
@@ -115,25 +117,34 @@ def test_the_overview_holds_the_means_of_squares(tmp_path: Path) -> None:
     pixels = np.arange(2 * 600 * 1030, dtype=np.uint32).reshape(2, 600, 1030) % 60000
     path = write_tiff(tmp_path / "slide.tif", pixels.astype(np.uint16))
     with open_slide(path) as slide:
-        small, side = draw_overview(slide, 1)
+        small = draw_overview(slide, 1, measurements=tmp_path / "none").levels
+        side = draw_overview(slide, 1, measurements=tmp_path / "none").side_px
     assert side == 3  # 1,030 px in at most 512 squares
     assert small.shape == (200, 344)
     assert small[5, 7] == round(pixels[1, 15:18, 21:24].mean())
     assert small[5, 343] == round(pixels[1, 15:18, 1029:].mean())
 
 
-def test_of_a_large_slide_the_overview_is_sampled(
+def test_a_large_slide_without_a_pyramid_shows_the_dna_of_its_nuclei(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(overview, "READ_WHOLE_PX", 100)
-    monkeypatch.setattr(overview, "_SAMPLE_PX", 2)
-    pixels = np.arange(2 * 640 * 320, dtype=np.uint32).reshape(2, 640, 320) % 60000
-    path = write_tiff(tmp_path / "slide.tif", pixels.astype(np.uint16))
+    monkeypatch.setattr(overview_module, "READ_WHOLE_PX", 100)
+    path = write_tiff(tmp_path / "slide.tif", np.zeros((2, 1030, 600), np.uint16))
     with open_slide(path) as slide:
-        small, side = draw_overview(slide, 0)
-    assert (small.shape, side) == ((64, 32), 10)
-    # The middle 2 x 2 pixels of a square of 10.
-    assert small[3, 4] == round(pixels[0, 34:36, 44:46].mean())
+        name = slide.channels[0]
+        columns = {
+            "centroid_y_px": [4.0, 5.9, 1029.0, 500.0],
+            "centroid_x_px": [3.0, 5.0, 599.0, 300.0],
+            "area_px": [50, 40, 90, 10],
+            f"nucleus_mean:{name}": [1100.0, 600.0, 400.0, 50.0],
+            f"background:{name}": [100.0, 100.0, 100.0, 100.0],
+        }
+        write_table(tmp_path / "measurements.parquet", pyarrow.table(columns))
+        found = draw_overview(slide, 0, measurements=tmp_path / "measurements.parquet")
+    assert (found.of, found.side_px, found.levels.shape) == ("nuclei", 3.0, (344, 200))
+    assert found.levels[1, 1] == round((1000 * 50 + 500 * 40) / 9)
+    assert found.levels[343, 199] == round(300 * 90 / 9)
+    assert found.levels.astype(int).sum() == found.levels[1, 1] + found.levels[343, 199]
 
 
 def test_the_overview_is_from_a_level_of_the_pyramid(tmp_path: Path) -> None:
@@ -147,7 +158,8 @@ def test_the_overview_is_from_a_level_of_the_pyramid(tmp_path: Path) -> None:
         file.write(small, subfiletype=1, **options)
     with open_slide(tmp_path / "slide.ome.tif") as slide:
         assert len(slide.levels) == 3
-        found, side = draw_overview(slide, 0)
+        overview = draw_overview(slide, 0, measurements=tmp_path / "none")
+        found, side = overview.levels, overview.side_px
     # 600 px in at most 512 squares: 2 px of the level, 8 px of the slide.
     assert side == 8.0
     assert found.shape == (300, 250)

@@ -85,7 +85,7 @@ def test_the_slides_own_cut_counts_its_hybrids(measured: Path, tmp_path: Path) -
     assert result.draw_flags == ()
     words = describe_cut_source(cut)
     assert words.startswith("6 SD above the slide's own background: median ")
-    assert words.endswith("of 144 cells; 2.1 % of cells positive")
+    assert words.endswith("of 144 cells; 2.1 % of cells positive (a normal tail: 9.9e-08 %)")
     assert result.candidates_per_million_nuclei == pytest.approx(1e6 * 3 / 144)
 
 
