@@ -28,7 +28,7 @@ _OPTIONS: dict[str, Any] = {
     "error_model": "numpy",
     "no_cpython_wrapper": True,
     "no_cfunc_wrapper": True,
-    "_nrt": False,  # arrays are views of memory that the caller holds: no references are counted
+    "_nrt": False,  # as `options.in_place`
 }
 
 
@@ -58,7 +58,9 @@ def _require_complete(code: llvm.ModuleRef, name: str) -> None:
         if not called.is_declaration or called.name.startswith("llvm."):
             continue
         if called.name.startswith(("Py", "_Py")) or not hasattr(process, called.name):
-            raise AssertionError(f"kernel {name} calls {called.name}, which only numba has")
+            raise AssertionError(
+                f"kernel {name} calls {called.name}, which only numba has: is all of it in_place?"
+            )
 
 
 def _tokens(form: str) -> Iterator[str]:

@@ -40,6 +40,8 @@ def _load_numba() -> None:
 _load_numba()
 
 _OPTIONS = {"nogil": True, "cache": True, "fastmath": False, "error_model": "numpy"}
+_PART = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+_IN_PLACE = {"_nrt": False}
 
 
 def kernel(function: Kernel) -> Kernel:
@@ -53,13 +55,27 @@ def kernel(function: Kernel) -> Kernel:
     return _compile(function, _OPTIONS)
 
 
+def in_place(function: Kernel) -> Kernel:
+    """Compile a kernel that makes no array and hands none on, but writes into those it is given.
+
+    References are not counted, so its code needs nothing of numba when it runs: only such kernels,
+    all the way down, can be kept as object code (`kernels/objects.py`).
+    """
+    return _compile(function, _OPTIONS | _IN_PLACE)
+
+
+def in_place_part(function: Kernel) -> Kernel:
+    """Compile a part of a kernel that works in place."""
+    return _compile(function, _OPTIONS | _PART | _IN_PLACE)
+
+
 def part(function: Kernel) -> Kernel:
     """Compile a part of a kernel, which only kernels call.
 
     It cannot be called from Python, and so has no code that takes apart the tuples of arrays that
     it is given; that code would be most of what a process has to load.
     """
-    return _compile(function, _OPTIONS | {"no_cpython_wrapper": True, "no_cfunc_wrapper": True})
+    return _compile(function, _OPTIONS | _PART)
 
 
 def _compile(function: Kernel, options: dict[str, Any]) -> Kernel:
