@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -301,10 +302,12 @@ def test_pages_are_the_same_bytes_in_another_process(
         "report_draw(batch / 'config/config.yaml', draw='P02-T2', results=batch / 'results',"
         " output=out, directory=batch)\n"
     )
-    output = tmp_path / "again.html"
+    batch = tmp_path / "batch"
+    shutil.copytree(example_batch, batch)
+    output = batch / "results" / "draws" / "P02-T2" / "again.html"
     environment = {"PYTHONHASHSEED": "7", "MPLBACKEND": "agg", "MPLCONFIGDIR": str(tmp_path)}
     subprocess.run(
-        [sys.executable, "-c", code, str(example_batch), str(output)], check=True, env=environment
+        [sys.executable, "-c", code, str(batch), str(output)], check=True, env=environment
     )
     assert output.read_text(encoding="utf-8") == pages["P02-T2"]
     assert PLANS[4].draw == "P02-T2"
