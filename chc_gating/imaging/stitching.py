@@ -24,7 +24,7 @@ from chc_gating.imaging.mosaic import Mosaic, PlacedCycle
 from chc_gating.imaging.raw_tiles import Cycle, TileReader, TileSet
 
 _BACKGROUND_PERCENT, _BACKGROUND_STEP = 10, 4
-_LEAST_PART = 0.1
+_LEAST_PART = 0.25
 """A last row of pixels that tiles cover by less is no row."""
 
 

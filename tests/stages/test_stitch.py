@@ -168,7 +168,7 @@ def test_an_unstitched_grid_is_evened_and_nothing_moves(tmp_path: Path) -> None:
     stitch(tmp_path / "s.tif", output=tmp_path / "flat", camera=grid, **options)
     flat = tifffile.imread(tmp_path / "flat" / "slide.ome.tif")[0].astype(float)
     blocks = flat.reshape(6, 160, 6, 160).mean(axis=(0, 2))
-    assert blocks.std() < 4
+    assert blocks.std() < 8
     assert pixels[0].reshape(6, 160, 6, 160).mean(axis=(0, 2)).std() > 20
     left = Camera(tile_shape=(160, 160), flat_field=False)
     stitch(tmp_path / "s.tif", output=tmp_path / "left", camera=left, **options)
