@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from chc_gating.imaging.blocks import Box
 from chc_gating.imaging.squares import SQUARE_PX
 from chc_gating.imaging.sums import BlockCells, BlockPixels
-from chc_gating.kernels import quality
+from chc_gating.kernels import quality_columns as quality
+from chc_gating.kernels.cell_entries import survey_squares
+from chc_gating.kernels.pixel_columns import Core
 
 FocusMap = NDArray[np.float64]
 _LARGEST = 1 << 16
@@ -63,12 +65,13 @@ class QualityMaps:
         greys = np.zeros((*shape, len(self.channels), quality.GREYS), np.int64)
         greys[..., quality.LOWEST] = _LARGEST
         core = block.within(outer)
-        quality.survey_squares(
+        survey_squares(
             pixels.labels,
             pixels.stack,
             0 if self.dna is None else self.dna,
-            core.edges,
-            (outer.y0, outer.x0),
+            Core(*core.edges),
+            outer.y0,
+            outer.x0,
             SQUARE_PX,
             saturation,
             sums,

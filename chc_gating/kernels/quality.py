@@ -9,21 +9,20 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from chc_gating.kernels.options import kernel
-
-SAMPLE_STEP = 4
-"""Sharpness is sampled at every fourth pixel of every fourth row; grey levels, of those rows."""
-
-REACH = 3
-"""How far the filter of `survey_squares` looks."""
-
-PIXELS, DNA_SUM, FILTERED, FILTERED_SQUARES, NOISE_SQUARES = 0, 1, 2, 3, 4
-SUMS = 5
-"""Columns of the sums over sampled pixels of nuclei."""
-
-SAMPLED, SATURATED, LOWEST, HIGHEST = 0, 1, 2, 3
-GREYS = 4
-"""Columns of the grey levels of a channel."""
+from chc_gating.kernels.options import kernel, part
+from chc_gating.kernels.quality_columns import (
+    DNA_SUM,
+    FILTERED,
+    FILTERED_SQUARES,
+    HIGHEST,
+    LOWEST,
+    NOISE_SQUARES,
+    PIXELS,
+    REACH,
+    SAMPLE_STEP,
+    SAMPLED,
+    SATURATED,
+)
 
 _SHIFT = 4
 
@@ -42,13 +41,6 @@ def _make_filter() -> NDArray[np.int64]:
 
 _FILTER = _make_filter()
 
-NOISE_SHARE = float((_FILTER**2).sum()) / 36.0 / float(1 << (2 * _SHIFT))
-"""Of a sum of NOISE_SQUARES, what the same noise adds to FILTERED_SQUARES.
-
-The noise filter (1 -2 1; -2 4 -2; 1 -2 1; Immerkaer 1996) passes no slope and hardly an edge that
-optics made; 36 is the sum of its squared weights.
-"""
-
 
 @kernel
 def survey_squares(  # type: ignore[no-untyped-def]
@@ -56,7 +48,8 @@ def survey_squares(  # type: ignore[no-untyped-def]
     stack: NDArray[np.uint16],
     dna: int,
     core,
-    origin,
+    origin_y: int,
+    origin_x: int,
     side: int,
     saturation: int,
     sums: NDArray[np.int64],
@@ -66,8 +59,8 @@ def survey_squares(  # type: ignore[no-untyped-def]
 
     labels : (y, x), 0 outside of nuclei
     stack : (c, y, x), the same pixels; ``dna`` the index of the one whose sharpness counts
-    core : (y0, y1, x0, x1), the block within the arrays
-    origin : (y, x) on the slide of the arrays' first pixel
+    core : the block within the arrays
+    origin_y, origin_x : on the slide, of the arrays' first pixel
     side : of a square, in pixels
     sums : (r, q, SUMS), zeros, changed in place; FILTERED in 1/16 grey level
     greys : (r, q, c, GREYS), changed in place
@@ -75,7 +68,7 @@ def survey_squares(  # type: ignore[no-untyped-def]
     y0, y1, x0, x1 = core
     height, width = labels.shape
     for y in range(y0, y1):
-        if (y + origin[0]) % SAMPLE_STEP:
+        if (y + origin_y) % SAMPLE_STEP:
             continue
         r = (y - y0) // side
         for q in range(greys.shape[1]):
@@ -84,14 +77,14 @@ def survey_squares(  # type: ignore[no-untyped-def]
                 _note_greys(stack[c, y, left:right], saturation, greys[r, q, c])
         if y < REACH or y + REACH >= height:
             continue
-        first = x0 + (-(x0 + origin[1])) % SAMPLE_STEP
+        first = x0 + (-(x0 + origin_x)) % SAMPLE_STEP
         for x in range(first, x1, SAMPLE_STEP):
             if labels[y, x] == 0 or x < REACH or x + REACH >= width:
                 continue
             _note_sharpness(stack[dna], y, x, sums[r, (x - x0) // side])
 
 
-@kernel
+@part
 def _note_greys(row: NDArray[np.uint16], saturation: int, greys: NDArray[np.int64]) -> None:
     """Add a run of pixels to the grey levels of a square and channel."""
     lowest = highest = row[0]
@@ -109,7 +102,7 @@ def _note_greys(row: NDArray[np.uint16], saturation: int, greys: NDArray[np.int6
     greys[HIGHEST] = max(greys[HIGHEST], np.int64(highest))
 
 
-@kernel
+@part
 def _note_sharpness(image: NDArray[np.uint16], y: int, x: int, square: NDArray[np.int64]) -> None:
     """Add a pixel of a nucleus to the sums of its square."""
     total = np.int64(0)

@@ -11,6 +11,7 @@ from chc_gating.imaging.blocks import Box
 from chc_gating.imaging.levels import measure_levels
 from chc_gating.imaging.nearest import find_nearest
 from chc_gating.imaging.pieces import measure_block
+from chc_gating.imaging.quality_maps import QualityMaps
 from chc_gating.imaging.sums import BlockPixels, MeasureRule, index_cells
 from chc_gating.kernels.entries import decode_bytes, decode_words, find_inside_polygon
 from chc_gating.model.events import EventStream
@@ -69,7 +70,9 @@ def _warm_cells() -> None:
     cells = index_cells(labels, ring_px=1.0)
     rule = MeasureRule(shape, saturation=1, thresholds=np.ones(1, np.int64), dna=0)
     measure_block(pixels, cells, rule=rule)
-    measure_background(pixels, cells)
+    background = measure_background(pixels, cells)
+    maps = QualityMaps(shape, ("warm",), dna=0)
+    maps.add_block(pixels, cells, background=background, saturation=1)
     measure_levels(lambda _: (pixels, cells), (4, 4), channels=1, maximum=1)
     find_nearest(np.zeros((1, 2)), 1, 1.0)
 

@@ -197,3 +197,12 @@ def test_saturated_pixels_are_a_share_of_their_square() -> None:
     maps = fill_maps(image, np.zeros(image.shape, np.bool_))
     assert maps.saturated_share[0, :2, 0].tolist() == [0.0, 0.5]
     assert maps.saturated_share.sum() == 0.5
+
+
+def test_the_share_of_noise_is_that_of_the_filters() -> None:
+    from chc_gating.kernels.quality import _FILTER
+    from chc_gating.kernels.quality_columns import NOISE_SHARE
+
+    noise_filter = np.outer([1, -2, 1], [1, -2, 1])
+    assert (_FILTER**2).sum() / (noise_filter**2).sum() / 16**2 == NOISE_SHARE
+    assert _FILTER.sum() == 0
