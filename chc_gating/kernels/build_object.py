@@ -9,6 +9,7 @@ import ctypes
 import importlib
 import re
 from collections.abc import Iterator
+from threading import Lock
 from typing import Any
 
 import llvmlite.binding as llvm
@@ -20,15 +21,18 @@ from numba.extending import intrinsic
 from numba.np import arrayobj
 
 from chc_gating.kernels.objects import target_machine
+from chc_gating.kernels.options import import_for_objects
 
 _WORDS: Any = types.CPointer(types.int64)  # type: ignore[no-untyped-call]
+
+_ONE_AT_A_TIME = Lock()
 
 _OPTIONS: dict[str, Any] = {
     "nogil": True,
     "error_model": "numpy",
     "no_cpython_wrapper": True,
     "no_cfunc_wrapper": True,
-    "_nrt": False,  # as `options.in_place`
+    "_nrt": False,  # as all that is imported for objects
 }
 
 
@@ -38,7 +42,8 @@ def build_object(module: str, name: str, form: str) -> tuple[str, bytes]:
     Raises AssertionError where the kernel would need something that is not in the code: it
     allocates arrays, or calls Python.
     """
-    kernel = getattr(importlib.import_module(module), name)
+    with _ONE_AT_A_TIME:
+        kernel = getattr(import_for_objects(module), name)
     names: dict[str, Any] = {"kernel": kernel, "word": numba.njit(**_OPTIONS)(_read_word)}
     call = _write_call(_tokens(form), names)
     entry: Any = numba.njit(**_OPTIONS)(eval(f"lambda words: kernel({call})", names))
@@ -58,9 +63,7 @@ def _require_complete(code: llvm.ModuleRef, name: str) -> None:
         if not called.is_declaration or called.name.startswith("llvm."):
             continue
         if called.name.startswith(("Py", "_Py")) or not hasattr(process, called.name):
-            raise AssertionError(
-                f"kernel {name} calls {called.name}, which only numba has: is all of it in_place?"
-            )
+            raise AssertionError(f"kernel {name} calls {called.name}, which only numba has")
 
 
 def _tokens(form: str) -> Iterator[str]:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from chc_gating.kernels.options import in_place, in_place_part
+from chc_gating.kernels.options import kernel, part
 
 BLOCK_EVENTS = 2000
 """Events whose bytes stay in the caches while one channel after the other is decoded."""
 
 
-@in_place
+@kernel
 def decode_words(words, masks, out):  # type: ignore[no-untyped-def]
     """Fill out (k m,), floats, with unsigned words (k m,) of one width, masked.
 
@@ -26,7 +26,7 @@ def decode_words(words, masks, out):  # type: ignore[no-untyped-def]
             found[j] = given[j] & masks[j]
 
 
-@in_place
+@kernel
 def decode_bytes(raw, place, width, mask, is_float, table_first, table, out):  # type: ignore[no-untyped-def]
     """Fill out (k, m), floats, with the values in raw (k, bytes of an event), of any widths.
 
@@ -48,7 +48,7 @@ def decode_bytes(raw, place, width, mask, is_float, table_first, table, out):  #
                 _decode_integers(block, place[c], width[c], mask[c], found[:, c])
 
 
-@in_place_part
+@part
 def _gather(raw, i, place, width):  # type: ignore[no-untyped-def]
     """Return the bits of one value of event i."""
     bits = np.uint64(raw[i, place[0]])
@@ -57,7 +57,7 @@ def _gather(raw, i, place, width):  # type: ignore[no-untyped-def]
     return bits
 
 
-@in_place_part
+@part
 def _decode_integers(raw, place, width, mask, out):  # type: ignore[no-untyped-def]
     # A width that the compiler knows needs no loop over bytes; other widths are rare.
     if width == 1:
@@ -77,13 +77,13 @@ def _decode_integers(raw, place, width, mask, out):  # type: ignore[no-untyped-d
             out[i] = _gather(raw, i, place, width) & mask
 
 
-@in_place_part
+@part
 def _look_up(raw, place, width, mask, table, out):  # type: ignore[no-untyped-def]
     for i in range(raw.shape[0]):
         out[i] = table[_gather(raw, i, place, width) & mask]
 
 
-@in_place_part
+@part
 def _decode_floats(raw, place, width, out):  # type: ignore[no-untyped-def]
     if width == 4:
         for i in range(raw.shape[0]):

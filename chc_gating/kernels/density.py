@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from chc_gating.kernels.options import in_place
+from chc_gating.kernels.options import kernel
 
 
-@in_place
+@kernel
 def find_bin(value, edges, starts):  # type: ignore[no-untyped-def]
     """Return the bin [edge, next edge) of a finite value; beyond the edges, the outermost bin.
 
@@ -22,7 +22,7 @@ def find_bin(value, edges, starts):  # type: ignore[no-untyped-def]
     return found
 
 
-@in_place
+@kernel
 def fill_density(k, across, up, member, x_edges, x_starts, y_edges, y_starts, counts):  # type: ignore[no-untyped-def]
     """Add the members among k events with values across (k,) and up (k,) to counts (bins, bins).
 
@@ -35,7 +35,7 @@ def fill_density(k, across, up, member, x_edges, x_starts, y_edges, y_starts, co
             counts[find_bin(y, y_edges, y_starts), find_bin(x, x_edges, x_starts)] += np.uint32(1)
 
 
-@in_place
+@kernel
 def compute_values(stored, indices, first, detectors, weights, values):  # type: ignore[no-untyped-def]
     """Fill ``values`` (events, V) with all values of the events at ``indices``."""
     for e in range(indices.shape[0]):

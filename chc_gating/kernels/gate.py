@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from chc_gating.kernels.options import in_place
+from chc_gating.kernels.options import kernel
 
 NEGATIVE, INDETERMINATE, POSITIVE, INVALID = 0, 1, 2, 3
 STAYS, LEFT_INVALID = 1, 3
@@ -19,13 +19,13 @@ FAILS, ODD = 1, 2
 """Verdict bits: a value lies outside its interval; a value is not finite."""
 
 
-@in_place
+@kernel
 def bit_of(p):  # type: ignore[no-untyped-def]
     """Return population p's bit."""
     return np.uint64(1) << np.uint64(p)
 
 
-@in_place
+@kernel
 def read_value(column, n, detectors, weights, value):  # type: ignore[no-untyped-def]
     """Fill value (n,) from columns (m, n): term by term from 0, in float64."""
     for i in range(n):
@@ -36,14 +36,14 @@ def read_value(column, n, detectors, weights, value):  # type: ignore[no-untyped
             value[i] += stored[i] * weight
 
 
-@in_place
+@kernel
 def clear(n, array):  # type: ignore[no-untyped-def]
     """Set array (n,) to 0."""
     for i in range(n):
         array[i] = 0
 
 
-@in_place
+@kernel
 def judge_interval(n, value, low, high, verdict):  # type: ignore[no-untyped-def]
     """Add to verdict (n,) whether a value fails [low, high), and whether it is not finite."""
     for i in range(n):
@@ -52,7 +52,7 @@ def judge_interval(n, value, low, high, verdict):  # type: ignore[no-untyped-def
         verdict[i] |= (inside ^ np.uint8(1)) | (np.uint8(v - v != 0.0) << np.uint8(1))
 
 
-@in_place
+@kernel
 def judge_ratio(n, value, below, low, high, verdict):  # type: ignore[no-untyped-def]
     """Add to verdict (n,) whether value / below fails [low, high), or any is not finite."""
     for i in range(n):
@@ -63,7 +63,7 @@ def judge_ratio(n, value, below, low, high, verdict):  # type: ignore[no-untyped
         verdict[i] |= (inside ^ np.uint8(1)) | (odd << np.uint8(1))
 
 
-@in_place
+@kernel
 def judge_code(n, code, table, verdict):  # type: ignore[no-untyped-def]
     """Fill verdict (n,) with what a `when` table says of the codes."""
     for i in range(n):
@@ -72,7 +72,7 @@ def judge_code(n, code, table, verdict):  # type: ignore[no-untyped-def]
         verdict[i] = fails | (np.uint8(decided == LEFT_INVALID) << np.uint8(1))
 
 
-@in_place
+@kernel
 def add_states(n, value, low, high, shift, code):  # type: ignore[no-untyped-def]
     """Add one marker's state to code (n,): a value on a cut is at or above it."""
     for i in range(n):
@@ -82,7 +82,7 @@ def add_states(n, value, low, high, shift, code):  # type: ignore[no-untyped-def
         code[i] |= (state | (odd * np.uint16(INVALID))) << shift
 
 
-@in_place
+@kernel
 def add_population_states(n, positive, negative, invalid, above, below, shift, code):  # type: ignore[no-untyped-def]
     """Add to code (n,) the state that a positive and a negative population (n,) stand for.
 
@@ -99,7 +99,7 @@ def add_population_states(n, positive, negative, invalid, above, below, shift, c
         code[i] |= (state | (odd * np.uint16(INVALID))) << shift
 
 
-@in_place
+@kernel
 def note_near(n, value, cuts, member, near):  # type: ignore[no-untyped-def]
     """Note in near (n,) the members whose state is another where the cuts (3, 2) are moved."""
     least, most = cuts[0, 0], cuts[0, 0]
@@ -111,14 +111,14 @@ def note_near(n, value, cuts, member, near):  # type: ignore[no-untyped-def]
         near[i] |= np.uint8(v >= least) & np.uint8(v < most) & member[i]
 
 
-@in_place
+@kernel
 def enter(n, parent, verdict, member):  # type: ignore[no-untyped-def]
     """Fill member (n,) with the parent's events that no verdict keeps out."""
     for i in range(n):
         member[i] = parent[i] & np.uint8(verdict[i] == 0)
 
 
-@in_place
+@kernel
 def note_invalid(n, parent, verdict, bit, invalid):  # type: ignore[no-untyped-def]
     """Put a population's bit into invalid (n,) of the parent's events that are not decided."""
     found = np.uint8(0)
@@ -130,35 +130,35 @@ def note_invalid(n, parent, verdict, bit, invalid):  # type: ignore[no-untyped-d
                 invalid[i] |= bit
 
 
-@in_place
+@kernel
 def flag_leaving(n, parent, member, flag, flags):  # type: ignore[no-untyped-def]
     """Flag the parent's events that are no members."""
     for i in range(n):
         flags[i] |= np.uint32(parent[i] & (member[i] ^ np.uint8(1))) * flag
 
 
-@in_place
+@kernel
 def flag_members(n, member, flag, flags):  # type: ignore[no-untyped-def]
     """Flag the members."""
     for i in range(n):
         flags[i] |= np.uint32(member[i]) * flag
 
 
-@in_place
+@kernel
 def flag_undecided(n, invalid, flag, flags):  # type: ignore[no-untyped-def]
     """Flag the events with any bit in invalid (n,)."""
     for i in range(n):
         flags[i] |= np.uint32(invalid[i] != 0) * flag
 
 
-@in_place
+@kernel
 def look_up_classes(n, code, table, member, leaf):  # type: ignore[no-untyped-def]
     """Fill leaf (n,) with the class of the members' code, else 0."""
     for i in range(n):
         leaf[i] = table[code[i]] * np.int16(member[i])
 
 
-@in_place
+@kernel
 def flag_invalid(n, code, leaf, flag, flags):  # type: ignore[no-untyped-def]
     """Flag the events with a class and an invalid marker, whose two bits are both set."""
     for i in range(n):
@@ -166,7 +166,7 @@ def flag_invalid(n, code, leaf, flag, flags):  # type: ignore[no-untyped-def]
         flags[i] |= np.uint32(odd != 0) * np.uint32(leaf[i] != 0) * flag
 
 
-@in_place
+@kernel
 def flag_high(n, stored, threshold, leaf, flag, flags):  # type: ignore[no-untyped-def]
     """Flag the events with a class whose stored value (n,) reaches a threshold."""
     for i in range(n):

@@ -9,11 +9,11 @@ from __future__ import annotations
 import numpy as np
 
 from chc_gating.kernels import gate
-from chc_gating.kernels.options import in_place_part
+from chc_gating.kernels.options import part
 from chc_gating.kernels.plan_arrays import NOMINAL, NONE, RATIO, WHEN
 
 
-@in_place_part
+@part
 def gate_block(n, scenario, start, stop, left_flag, plan, desk):  # type: ignore[no-untyped-def]
     """Find the members of the populations from ``start`` to ``stop``, those before being known.
 
@@ -37,7 +37,7 @@ def gate_block(n, scenario, start, stop, left_flag, plan, desk):  # type: ignore
                 gate.flag_leaving(n, parent, member, left_flag, desk.flags)
 
 
-@in_place_part
+@part
 def _judge_sides(n, first, last, plan, desk):  # type: ignore[no-untyped-def]
     value, verdict = desk.value, desk.verdict
     for side in range(first, last):
@@ -46,7 +46,7 @@ def _judge_sides(n, first, last, plan, desk):  # type: ignore[no-untyped-def]
         gate.judge_interval(n, value, low, high, verdict)
 
 
-@in_place_part
+@part
 def _judge_ratio(n, side, plan, desk):  # type: ignore[no-untyped-def]
     value, below = desk.value, desk.below
     read(n, plan.side_value[side], plan, desk.column, value)
@@ -55,14 +55,14 @@ def _judge_ratio(n, side, plan, desk):  # type: ignore[no-untyped-def]
     gate.judge_ratio(n, value, below, low, high, desk.verdict)
 
 
-@in_place_part
+@part
 def _judge_states(n, scenario, w, parent, plan, desk):  # type: ignore[no-untyped-def]
     _read_states(n, scenario, w, parent, plan, desk)
     table = plan.table_entry[plan.table_offset[w] : plan.table_offset[w + 1]]
     gate.judge_code(n, desk.code, table, desk.verdict)
 
 
-@in_place_part
+@part
 def _read_states(n, scenario, w, member, plan, desk):  # type: ignore[no-untyped-def]
     """Fill the codes with the states of table w's markers, and note which members are near."""
     code, value, first = desk.code, desk.value, plan.table_first[w]
@@ -80,7 +80,7 @@ def _read_states(n, scenario, w, member, plan, desk):  # type: ignore[no-untyped
             gate.note_near(n, value, plan.cuts[:, marker], member, desk.near)
 
 
-@in_place_part
+@part
 def _read_population_states(n, marker, shift, plan, desk):  # type: ignore[no-untyped-def]
     """Add to the codes the states of a marker that two populations stand for.
 
@@ -100,7 +100,7 @@ def _read_population_states(n, marker, shift, plan, desk):  # type: ignore[no-un
         )
 
 
-@in_place_part
+@part
 def read(n, v, plan, column, value):  # type: ignore[no-untyped-def]
     """Fill value (n,) with value v of the columns (m, n)."""
     first, last = plan.term_first[v], plan.term_first[v + 1]
@@ -108,7 +108,7 @@ def read(n, v, plan, column, value):  # type: ignore[no-untyped-def]
     gate.read_value(column, n, terms[0], terms[1], value)
 
 
-@in_place_part
+@part
 def classify_block(n, scenario, invalid_flag, plan, desk):  # type: ignore[no-untyped-def]
     """Give the phenotype population's events that are no beads their class, others none.
 
@@ -129,7 +129,7 @@ def classify_block(n, scenario, invalid_flag, plan, desk):  # type: ignore[no-un
         gate.flag_invalid(n, desk.code, leaf, invalid_flag, desk.flags)
 
 
-@in_place_part
+@part
 def flag_block(n, threshold, in_block, bits, plan, desk):  # type: ignore[no-untyped-def]
     """Flag beads, events that a gate cannot decide, and classes that lean on saturated values.
 

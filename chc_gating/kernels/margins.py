@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from chc_gating.kernels.options import in_place
+from chc_gating.kernels.options import kernel
 
 
-@in_place
+@kernel
 def count_margins(n, column, threshold, in_block, saturated, nonfinite, lowest, at_lowest):  # type: ignore[no-untyped-def]
     """Add columns (m, n) to saturated, nonfinite and at_lowest (m,), and lower lowest (m,).
 
@@ -31,7 +31,7 @@ def count_margins(n, column, threshold, in_block, saturated, nonfinite, lowest, 
             at_lowest[c] += equal
 
 
-@in_place
+@kernel
 def _count_lowest(n, stored, c, nonfinite, lowest, at_lowest):  # type: ignore[no-untyped-def]
     """Add a channel's values (n,) where some are not finite, or lower than all before."""
     for i in range(n):

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numba
@@ -41,7 +42,8 @@ _load_numba()
 
 _OPTIONS = {"nogil": True, "cache": True, "fastmath": False, "error_model": "numpy"}
 _PART = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-_IN_PLACE = {"_nrt": False}
+_for_objects: dict[str, Any] = {}
+"""What is added to the options while kernels are imported for object code."""
 
 
 def kernel(function: Kernel) -> Kernel:
@@ -55,20 +57,6 @@ def kernel(function: Kernel) -> Kernel:
     return _compile(function, _OPTIONS)
 
 
-def in_place(function: Kernel) -> Kernel:
-    """Compile a kernel that makes no array and hands none on, but writes into those it is given.
-
-    References are not counted, so its code needs nothing of numba when it runs: only such kernels,
-    all the way down, can be kept as object code (`kernels/objects.py`).
-    """
-    return _compile(function, _OPTIONS | _IN_PLACE)
-
-
-def in_place_part(function: Kernel) -> Kernel:
-    """Compile a part of a kernel that works in place."""
-    return _compile(function, _OPTIONS | _PART | _IN_PLACE)
-
-
 def part(function: Kernel) -> Kernel:
     """Compile a part of a kernel, which only kernels call.
 
@@ -79,9 +67,37 @@ def part(function: Kernel) -> Kernel:
 
 
 def _compile(function: Kernel, options: dict[str, Any]) -> Kernel:
-    dispatcher: Any = numba.njit(**options)(function)
-    dispatcher._cache._cache_file._source_stamp = _KERNEL_STAMP
+    dispatcher: Any = numba.njit(**options | _for_objects)(function)
+    if not _for_objects:
+        dispatcher._cache._cache_file._source_stamp = _KERNEL_STAMP
     return dispatcher  # type: ignore[no-any-return]
+
+
+def import_for_objects(module: str) -> ModuleType:
+    """Return a kernel's module, imported anew with all that it calls, for object code.
+
+    Its kernels count no references, so they need nothing of numba when they run; they make no
+    array and hand none on. Code of the same kernels that was compiled with references, in this
+    process or in numba's cache on disk, must not find its way into them, hence the new import.
+    """
+    room = importlib.import_module(__package__)
+    before = {name: sys.modules.pop(name) for name in _list_kernel_modules()}
+    _for_objects.update({"_nrt": False, "cache": False})
+    try:
+        return importlib.import_module(module)
+    finally:
+        _for_objects.clear()
+        for name in _list_kernel_modules():
+            del sys.modules[name]
+            delattr(room, name.rpartition(".")[2])
+        sys.modules.update(before)
+        for name, known in before.items():
+            setattr(room, name.rpartition(".")[2], known)
+
+
+def _list_kernel_modules() -> list[str]:
+    kept = (__name__, f"{__package__}.objects", f"{__package__}.build_object")
+    return [name for name in sys.modules if name.startswith(f"{__package__}.") and name not in kept]
 
 
 def _stamp_kernels() -> tuple[tuple[str, float, int], ...]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from chc_gating.kernels.options import in_place
+from chc_gating.kernels.options import kernel
 
 
-@in_place
+@kernel
 def find_inside_polygon(points, vertices, inside):  # type: ignore[no-untyped-def]
     """Fill inside (n,) with whether points (n, 2) lie in a polygon (v, 2).
 

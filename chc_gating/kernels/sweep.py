@@ -11,7 +11,7 @@ import numpy as np
 from chc_gating.kernels.density import fill_density
 from chc_gating.kernels.gate_block import classify_block, flag_block, gate_block, read
 from chc_gating.kernels.margins import count_margins
-from chc_gating.kernels.options import in_place, in_place_part
+from chc_gating.kernels.options import kernel, part
 from chc_gating.kernels.plan_arrays import NOMINAL, NONE
 from chc_gating.kernels.records import BLOCK_EVENTS, LEANS, LEFT, LOST, NONFINITE, SATURATED
 from chc_gating.kernels.tally import (
@@ -23,7 +23,7 @@ from chc_gating.kernels.tally import (
 )
 
 
-@in_place
+@kernel
 def sweep(  # type: ignore[no-untyped-def]
     stored, first_event, start, stop, front_flags, plan, course, sums, state, found, room
 ):
@@ -57,7 +57,7 @@ def sweep(  # type: ignore[no-untyped-def]
     return candidates
 
 
-@in_place_part
+@part
 def _open_block(block, begin, start, front_flags, lost, state, desk):  # type: ignore[no-untyped-def]
     """Lay the events of a block (n, m) on the desk, with what is known of them.
 
@@ -88,7 +88,7 @@ def _open_block(block, begin, start, front_flags, lost, state, desk):  # type: i
             every[i] = np.uint8((flags[i] & lost) == 0)
 
 
-@in_place_part
+@part
 def _recall(n, begin, start, scenario, state, desk):  # type: ignore[no-untyped-def]
     for p in range(1, start):
         member, place = desk.member[p], np.uint64(p)
@@ -96,14 +96,14 @@ def _recall(n, begin, start, scenario, state, desk):  # type: ignore[no-untyped-
             member[i] = np.uint8((state.mask[begin + i, scenario] >> place) & np.uint64(1))
 
 
-@in_place_part
+@part
 def _count_margins(n, sums, room):  # type: ignore[no-untyped-def]
     place = room.threshold, room.in_block
     sums_of = sums.saturated, sums.nonfinite, sums.lowest, sums.at_lowest
     count_margins(n, room.desk.column, *place, *sums_of)
 
 
-@in_place_part
+@part
 def _add_block(n, b, plan, course, sums, room):  # type: ignore[no-untyped-def]
     """Add n events of time bin b to the sums."""
     desk, bits = room.desk, course.flag_bits
@@ -116,7 +116,7 @@ def _add_block(n, b, plan, course, sums, room):  # type: ignore[no-untyped-def]
     count_classes(n, desk.leaf, desk.flags, unclean, room.classes, sums.leaf[b], sums.clean[b])
 
 
-@in_place_part
+@part
 def _list_candidates(n, begin, found_before, course, found, desk):  # type: ignore[no-untyped-def]
     """Append the block's candidates to those found before, return their number."""
     leaf, is_candidate, k = desk.leaf, course.is_candidate, found_before
@@ -129,7 +129,7 @@ def _list_candidates(n, begin, found_before, course, found, desk):  # type: igno
     return k
 
 
-@in_place_part
+@part
 def _fill_densities(n, first_event, plan, course, sums, room):  # type: ignore[no-untyped-def]
     """Add every stride-th event of the stream that lies in the block."""
     desk, drawn, stride = room.desk, room.close, course.stride
@@ -158,14 +158,14 @@ def _fill_densities(n, first_event, plan, course, sums, room):  # type: ignore[n
         )
 
 
-@in_place_part
+@part
 def _pick(k, start, stride, column, picked):  # type: ignore[no-untyped-def]
     for c in range(column.shape[0]):
         for j in range(k):
             picked[c, j] = column[c, start + j * stride]
 
 
-@in_place_part
+@part
 def _store_block(begin, n, stop, state, desk):  # type: ignore[no-untyped-def]
     """Put a block into the state of its batch, the same in every scenario."""
     for i in range(n):
@@ -182,7 +182,7 @@ def _store_block(begin, n, stop, state, desk):  # type: ignore[no-untyped-def]
             )
 
 
-@in_place_part
+@part
 def _move_cuts(n, begin, b, start, stop, plan, course, sums, state, room):  # type: ignore[no-untyped-def]
     """Gate the events near a cut again with all cuts lower, then higher."""
     rows, close = room.close_row, room.close
@@ -213,7 +213,7 @@ def _move_cuts(n, begin, b, start, stop, plan, course, sums, state, room):  # ty
                 state.mask[begin + rows[j], s] = bits
 
 
-@in_place_part
+@part
 def _list_near(n, near, rows):  # type: ignore[no-untyped-def]
     """Fill rows with the events that are near, return their number."""
     k = 0

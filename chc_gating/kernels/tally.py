@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from chc_gating.kernels.options import in_place
+from chc_gating.kernels.options import kernel
 
 
-@in_place
+@kernel
 def count_bits(n, bits, counts):  # type: ignore[no-untyped-def]
     """Add the set bits of bits (n,) to counts, one for every bit; most are set nowhere."""
     present = np.uint64(0)
@@ -25,7 +25,7 @@ def count_bits(n, bits, counts):  # type: ignore[no-untyped-def]
         counts[p] += found
 
 
-@in_place
+@kernel
 def count_members(n, member, counts):  # type: ignore[no-untyped-def]
     """Add the members (P, n) of every population to counts (P,)."""
     for p in range(member.shape[0]):
@@ -35,7 +35,7 @@ def count_members(n, member, counts):  # type: ignore[no-untyped-def]
         counts[p] += found
 
 
-@in_place
+@kernel
 def count_shared(n, member, other, counts):  # type: ignore[no-untyped-def]
     """Add to counts (P,) the members (P, n) of every population that another has, too."""
     for p in range(member.shape[0]):
@@ -45,7 +45,7 @@ def count_shared(n, member, other, counts):  # type: ignore[no-untyped-def]
         counts[p] += found
 
 
-@in_place
+@kernel
 def count_classes(n, leaf, flags, unclean, work, counts, clean):  # type: ignore[no-untyped-def]
     """Add classes (n,) to counts (3, L), and to clean (L,) those without a flag of ``unclean``.
 
@@ -75,7 +75,7 @@ def count_classes(n, leaf, flags, unclean, work, counts, clean):  # type: ignore
                 clean[leaf[i]] -= 1
 
 
-@in_place
+@kernel
 def move_classes(k, rows, before, after, counts):  # type: ignore[no-untyped-def]
     """Take the rows' classes before (n,) from counts (L,), and add those after (k,)."""
     for j in range(k):

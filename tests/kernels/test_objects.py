@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from numba.core.errors import TypingError
 
+import chc_gating.kernels
 from chc_gating.kernels import density, objects, shapes
 from chc_gating.kernels.objects import Compiled, lay_out
 
@@ -132,6 +133,15 @@ def test_values_of_float32_and_float64_events_have_code_of_their_own(folder: Pat
         density.compute_values(stored, np.array([1, 0]), *terms, wanted)
         np.testing.assert_array_equal(found, wanted)
     assert len(list(folder.iterdir())) == 2
+
+
+def test_code_that_counts_references_is_not_taken_over(folder: Path) -> None:
+    call_directly = expected()  # compiled by numba, with references, for the same types
+    kernel = polygon()
+
+    np.testing.assert_array_equal(call(kernel), call_directly)
+    assert shapes is sys.modules["chc_gating.kernels.shapes"]
+    assert chc_gating.kernels.shapes is shapes
 
 
 def test_gating_a_tube_imports_no_numba() -> None:
