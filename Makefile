@@ -26,8 +26,7 @@ PY := $(BIN)/python
 CHC := $(PY) -m chc_gating.cli
 INSTALL_PINNED := install --quiet --disable-pip-version-check -c $(CONSTRAINTS)
 
-.PHONY: help demo test check bench big-slide calibrate docs-tables train leave-out fuzz test-cluster \
-  lock clean
+.PHONY: help demo test check bench big-slide calibrate docs-tables train leave-out fuzz test-cluster lock clean
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/make \1|\2/p' Makefile | column -t -s '|' 2>/dev/null \
