@@ -222,12 +222,12 @@ def test_unseen_pictures_are_segmented_as_well_as_stated(shared_data: Path) -> N
         rows = [row for row in csv.DictReader(file, delimiter="\t") if row["part"] == "test"]
     assert len(rows) >= 35
     totals = np.zeros((2, 3), np.int64)
-    for row in rows[::3]:
+    for row in rows:
         grey = tifffile.imread(folder / f"{row['picture']}_img.tif")
         truth = tifffile.imread(folder / f"{row['picture']}_lab.tif")
         found = segment_nuclei(grey, method="network")
         for i, iou in enumerate((0.5, 0.7)):
             totals[i] += match_objects(truth, found, iou=iou)
     f1 = 2 * totals[:, 0] / (2 * totals[:, 0] + totals[:, 1] + totals[:, 2])
-    assert f1[0] >= 0.83
-    assert f1[1] >= 0.70
+    assert f1[0] >= 0.88
+    assert f1[1] >= 0.78
