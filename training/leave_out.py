@@ -16,7 +16,7 @@ import torch
 from select_model import write_models
 from sheets import read_pictures, split_pictures
 
-STEPS = 2500
+STEPS = 1200
 
 
 def main() -> None:

@@ -40,9 +40,10 @@ def main() -> None:
     if options.rules:
         try_rules(NucleusNetwork(best), parts["validation"])
     SHIPPED.parent.mkdir(exist_ok=True)
-    shutil.copy(best, SHIPPED)
-    shutil.copy(best.with_suffix(".json"), SHIPPED.with_suffix(".json"))
-    shutil.copy(best.with_name(best.name.replace("-int8", "-float")), options.run / "float.onnx")
+    whole = best.with_name(best.name.replace("-int8", "-float"))
+    for source, target in ((best, SHIPPED), (whole, options.run / "float.onnx")):
+        for end in (".onnx", ".json"):
+            shutil.copy(source.with_suffix(end), target.with_suffix(end))
 
 
 def parse_options() -> argparse.Namespace:

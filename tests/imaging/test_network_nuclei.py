@@ -11,6 +11,7 @@ import pytest
 import tifffile
 from image_scenes import draw_discs, match_objects, scatter_nuclei
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from chc_gating.imaging.blocks import Box
 from chc_gating.imaging.methods import UnfitImageError, choose_method
@@ -134,13 +135,13 @@ def draw_noise(kind: str) -> NDArray[np.uint16]:
     if kind == "poisson":
         return rng.poisson(100, (1024, 1024)).astype(np.uint16)
     white = rng.standard_normal((1024, 1024))
-    if kind == "blurred":
-        for axis in (0, 1):
-            white = (np.roll(white, 1, axis) + 2 * white + np.roll(white, -1, axis)) / 4
+    if kind.startswith("blurred"):
+        white = ndimage.gaussian_filter(white, float(kind.split()[1]))
+        white /= white.std()
     return np.rint(1000 + 40 * white).astype(np.uint16)
 
 
-@pytest.mark.parametrize("kind", ["gaussian", "poisson", "blurred"])
+@pytest.mark.parametrize("kind", ["gaussian", "poisson", "blurred 0.7", "blurred 1", "blurred 2"])
 @pytest.mark.parametrize("pixel_size_um", [0.25, 0.325, 0.65, None])
 def test_a_tile_of_noise_holds_no_nucleus(kind: str, pixel_size_um: float | None) -> None:
     assert not segment_nuclei(draw_noise(kind), pixel_size_um, method="network").any()
@@ -221,12 +222,12 @@ def test_unseen_pictures_are_segmented_as_well_as_stated(shared_data: Path) -> N
         rows = [row for row in csv.DictReader(file, delimiter="\t") if row["part"] == "test"]
     assert len(rows) >= 35
     totals = np.zeros((2, 3), np.int64)
-    for row in rows[::3]:
+    for row in rows:
         grey = tifffile.imread(folder / f"{row['picture']}_img.tif")
         truth = tifffile.imread(folder / f"{row['picture']}_lab.tif")
         found = segment_nuclei(grey, method="network")
         for i, iou in enumerate((0.5, 0.7)):
             totals[i] += match_objects(truth, found, iou=iou)
     f1 = 2 * totals[:, 0] / (2 * totals[:, 0] + totals[:, 1] + totals[:, 2])
-    assert f1[0] >= 0.83
-    assert f1[1] >= 0.70
+    assert f1[0] >= 0.88
+    assert f1[1] >= 0.78
