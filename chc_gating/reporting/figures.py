@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import re
 from dataclasses import dataclass
@@ -83,6 +84,7 @@ def figure_to_svg(figure: Figure, *, identifier: str) -> str:
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     svg = re.sub(r"<!--.*?-->", "", svg, flags=re.DOTALL)
+    svg = _name_clips(svg)
     svg = re.sub(r'\bid="([^"]+)"', rf'id="{identifier}-\1"', svg)
     svg = re.sub(r"url\(#", f"url(#{identifier}-", svg)
     svg = re.sub(r'href="#', f'href="#{identifier}-', svg)
@@ -93,3 +95,19 @@ def figure_to_svg(figure: Figure, *, identifier: str) -> str:
         svg,
         count=1,
     ).rstrip()
+
+
+def _name_clips(svg: str) -> str:
+    """Name each clip by what is written of it.
+
+    matplotlib names it by the hash of unrounded numbers, whose last bits the layout's solver does
+    not always repeat.
+    """
+    pattern = re.compile(r'<clipPath id="([^"]+)">(.*?)</clipPath>', re.DOTALL)
+    names: dict[str, str] = {}
+    for identifier, content in pattern.findall(svg):
+        digest = hashlib.sha256(" ".join(content.split()).encode()).hexdigest()
+        names[identifier] = f"clip{digest[:10]}"
+    for identifier, name in names.items():
+        svg = svg.replace(identifier, name)
+    return svg
