@@ -25,7 +25,7 @@ FloatImage = NDArray[np.float32]
 STRIDE = 8
 """Sides of an image, and its place on the slide's grid, are multiples of this."""
 
-_LARGEST_PIXELS = 3_000_000
+_LARGEST_PIXELS = 800_000
 """Of an image that is looked at at once, about: some 200 MB of what lies between the layers."""
 
 _MODEL = Path(__file__).parent / "models" / "nuclei.onnx"
