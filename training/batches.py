@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sheets import Image, Picture, Sheet, make_sheet
+from scipy import ndimage
+from sheets import TARGET_PX, Image, Labels, Picture, Sheet, make_sheet
 from synthesis import (
     cut_nuclei,
     make_empty,
@@ -17,11 +18,43 @@ from synthesis import (
 )
 
 CROP_PX = 128
-SCALES = (0.7, 0.85, 0.95, 1.0, 1.1, 1.25, 1.5)
-"""Nuclear diameters, as shares of 16 px, at which a picture is shown."""
-_SCALE_CHANCES = np.array([0.1, 0.15, 0.17, 0.2, 0.16, 0.13, 0.09])
-_SHARES = {"real": 0.64, "touching": 0.16, "leukocytes": 0.08, "simulated": 0.07, "empty": 0.05}
 _COUNTS = {"touching": 400, "leukocytes": 200, "simulated": 60, "empty": 120}
+
+
+@dataclass(frozen=True)
+class Diet:
+    """What a phase of the training is fed.
+
+    nuclei_px : typical diameters at which pictures are shown. chances : of each of them.
+    typical_px : at which nuclei are cut out and drawn. shares : of each kind of sheet.
+    dimmed : share of the crops of which some nuclei are dimmed. uneven : share of the crops whose
+    background slopes, and of those that are dark as a whole.
+    """
+
+    nuclei_px: tuple[float, ...]
+    chances: tuple[float, ...]
+    typical_px: float
+    shares: dict[str, float]
+    dimmed: float
+    uneven: float
+
+
+BROAD = Diet(
+    nuclei_px=(11.2, 13.6, 15.2, 16.0, 17.6, 20.0, 24.0),
+    chances=(0.1, 0.15, 0.17, 0.2, 0.16, 0.13, 0.09),
+    typical_px=16.0,
+    shares={"real": 0.64, "touching": 0.16, "leukocytes": 0.08, "simulated": 0.07, "empty": 0.05},
+    dimmed=0.0,
+    uneven=0.0,
+)
+REAL = Diet(
+    nuclei_px=(9.5, 11.5, 13.0, 14.0, 15.0, 16.5, 19.0),
+    chances=(0.06, 0.14, 0.22, 0.24, 0.18, 0.10, 0.06),
+    typical_px=TARGET_PX,
+    shares={"real": 0.78, "touching": 0.09, "leukocytes": 0.05, "simulated": 0.04, "empty": 0.04},
+    dimmed=0.35,
+    uneven=0.12,
+)
 
 
 @dataclass(frozen=True)
@@ -31,30 +64,32 @@ class Pool:
     real: list[list[Sheet]]
     chances: NDArray[np.float64]
     made: dict[str, list[Sheet]]
+    diet: Diet
 
 
-def fill_pool(pictures: list[Picture], rng: np.random.Generator) -> Pool:
+def fill_pool(pictures: list[Picture], rng: np.random.Generator, diet: Diet) -> Pool:
     """Return the sheets of the training pictures, and those made from them and from nothing."""
-    real = [[make_sheet(p, scale=s) for s in SCALES] for p in pictures]
-    middle = SCALES.index(1.0)
+    real = [[make_sheet(p, nucleus_px=size) for size in diet.nuclei_px] for p in pictures]
+    middle = diet.nuclei_px.index(diet.typical_px)
     groups = [c for c in (cut_nuclei(sheets[middle]) for sheets in real) if len(c) >= 4]
     makers = {
         "touching": lambda i: make_touching(groups, rng),
-        "leukocytes": lambda i: make_leukocytes(rng),
-        "simulated": lambda i: make_simulated(i, rng),
+        "leukocytes": lambda i: make_leukocytes(rng, diet.typical_px),
+        "simulated": lambda i: make_simulated(i, rng, diet.typical_px),
         "empty": lambda i: make_empty(rng),
     }
     made = {kind: [makers[kind](i) for i in range(_COUNTS[kind])] for kind in makers}
     chances = np.sqrt([len(np.unique(p.labels)) + 4 for p in pictures])
-    return Pool(real, chances / chances.sum(), made)
+    return Pool(real, chances / chances.sum(), made, diet)
 
 
 def draw_batch(
     pool: Pool, size: int, rng: np.random.Generator
 ) -> tuple[Image, Image, Image, Image]:
     """Return images (n, 2, y, x), foreground, distance and weight, each (n, 1, y, x)."""
-    kinds = rng.choice(list(_SHARES), size, p=list(_SHARES.values()))
-    crops = [_crop(_draw_sheet(pool, str(kind), rng), rng) for kind in kinds]
+    shares = pool.diet.shares
+    kinds = rng.choice(list(shares), size, p=list(shares.values()))
+    crops = [_crop(_draw_sheet(pool, str(kind), rng), pool.diet, rng) for kind in kinds]
     images = np.stack([split_tones(c[0]) for c in crops])
     rest = [np.stack([c[i] for c in crops])[:, np.newaxis] for i in (1, 2, 3)]
     return images, rest[0], rest[1], rest[2]
@@ -69,21 +104,32 @@ def _draw_sheet(pool: Pool, kind: str, rng: np.random.Generator) -> Sheet:
     if kind != "real":
         return pool.made[kind][int(rng.integers(len(pool.made[kind])))]
     picture = pool.real[int(rng.choice(len(pool.real), p=pool.chances))]
-    return picture[int(rng.choice(len(SCALES), p=_SCALE_CHANCES))]
+    return picture[int(rng.choice(len(picture), p=pool.diet.chances))]
 
 
-def _crop(sheet: Sheet, rng: np.random.Generator) -> tuple[Image, Image, Image, Image]:
+def _crop(sheet: Sheet, diet: Diet, rng: np.random.Generator) -> tuple[Image, Image, Image, Image]:
     height, width = sheet.image.shape
     parts = [sheet.image, (sheet.labels > 0).astype(np.float32), sheet.distance]
     pads = [(0, max(CROP_PX - height, 0)), (0, max(CROP_PX - width, 0))]
     padded = [np.pad(part, pads, mode="reflect") for part in parts]
-    padded.append(np.pad(sheet.weight, pads))
+    padded += [np.pad(sheet.weight, pads), np.pad(sheet.nearest, pads, mode="reflect")]
     y = int(rng.integers(padded[0].shape[0] - CROP_PX + 1))
     x = int(rng.integers(padded[0].shape[1] - CROP_PX + 1))
     turns, mirror = int(rng.integers(4)), bool(rng.integers(2))
     crops = [np.rot90(p[y : y + CROP_PX, x : x + CROP_PX], turns) for p in padded]
-    image, *rest = [c[::-1] if mirror else c for c in crops]
-    return _change_levels(image, rng), rest[0], rest[1], rest[2]
+    image, *rest, nearest = [c[::-1] if mirror else c for c in crops]
+    if rng.random() < diet.dimmed:
+        image = _dim_nuclei(image, nearest, rng)
+    return _change_levels(image, diet, rng), rest[0], rest[1], rest[2]
+
+
+def _dim_nuclei(image: Image, nearest: Labels, rng: np.random.Generator) -> Image:
+    """Return an image of which about half of the nuclei keep 0.3 to 1 of their light."""
+    gains = np.where(
+        rng.random(nearest.max() + 1) < 0.5, rng.uniform(0.3, 1, nearest.max() + 1), 1
+    ).astype(np.float32)
+    gains[0] = 1
+    return image * ndimage.uniform_filter(gains[nearest], 3)
 
 
 def _draw_slope(rng: np.random.Generator) -> Image:
@@ -94,18 +140,19 @@ def _draw_slope(rng: np.random.Generator) -> Image:
     return (ramp - ramp.min()) * rng.uniform(0, 0.6) + rng.uniform(0, 0.3)
 
 
-def _change_levels(image: Image, rng: np.random.Generator) -> Image:
+def _change_levels(image: Image, diet: Diet, rng: np.random.Generator) -> Image:
     """Return an image a little brighter or darker, with haze and with noise.
 
     Strong changes of contrast and blur are left out: they erase the cue between nuclei that touch.
     """
-    changed = image * (rng.uniform(0.75, 1.25) if rng.random() < 0.85 else rng.uniform(0.25, 0.75))
+    dark = rng.random() < diet.uneven
+    changed = image * (rng.uniform(0.25, 0.75) if dark else rng.uniform(0.75, 1.25))
     if rng.random() < 0.3:
         changed = changed ** rng.uniform(0.88, 1.14)
     if rng.random() < 0.3:
         haze = smooth_field(rng, (16, 16), 3.0).repeat(8, axis=0).repeat(8, axis=1)
         changed = changed + haze * rng.uniform(0, 0.1)
-    if rng.random() < 0.15:
+    if rng.random() < diet.uneven:
         changed = changed + _draw_slope(rng)
     if rng.random() < 0.5:
         changed = changed + rng.standard_normal(image.shape) * rng.uniform(0, 0.03)

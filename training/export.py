@@ -93,7 +93,7 @@ class _PictureReader:
     """Gives the quantisation one picture at a time."""
 
     def __init__(self, pictures: list[Picture]) -> None:
-        self._images = iter([make_sheet(p, scale=1.0).image for p in pictures])
+        self._images = iter([make_sheet(p, nucleus_px=TARGET_PX).image for p in pictures])
 
     def get_next(self) -> dict[str, np.ndarray] | None:
         image = next(self._images, None)

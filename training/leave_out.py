@@ -17,6 +17,8 @@ from select_model import write_models
 from sheets import read_pictures, split_pictures
 
 STEPS = 1200
+FIRST_SHARE = 0.6
+"""Of the steps, in the first phase."""
 
 
 def main() -> None:
@@ -52,7 +54,9 @@ def parse_options() -> argparse.Namespace:
 def train_without(group: str, folder: Path, options: argparse.Namespace) -> None:
     """Run train.py in a process of its own, for its memory and its seeds."""
     program = Path(__file__).with_name("train.py")
-    arguments = ["--data", options.data, "--output", folder, "--steps", options.steps]
+    first = round(FIRST_SHARE * options.steps)
+    arguments = ["--data", options.data, "--output", folder]
+    arguments += ["--first-steps", first, "--steps", options.steps - first]
     arguments += ["--checkpoints", 1, "--threads", options.threads, "--without-group", group]
     subprocess.run([sys.executable, program, *map(str, arguments)], check=True)
 

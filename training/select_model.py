@@ -20,7 +20,7 @@ from chc_gating.imaging.network import NucleusNetwork
 from chc_gating.imaging.network_diameter import find_diameter
 from chc_gating.imaging.network_nuclei import Rules
 
-VERSION = "1"
+VERSION = "2"
 SHIPPED = Path(__file__).parents[1] / "chc_gating" / "imaging" / "models" / "nuclei.onnx"
 
 

@@ -12,11 +12,11 @@ import tifffile
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from chc_gating.imaging.network_levels import GreyRange
-from chc_gating.imaging.statistics import measure_noise
+from chc_gating.imaging.network_levels import measure_range
 from chc_gating.kernels import resample
 
-TARGET_PX = 16.0
+TARGET_PX = 14.0
+"""Diameter of a typical nucleus on the network's grid."""
 TEST_IMAGES, VALIDATION_IMAGES = 40, 24
 SPLIT_SEED = "nuclei-1"
 
@@ -43,12 +43,16 @@ class Picture:
 
 @dataclass(frozen=True)
 class Sheet:
-    """An image on the network's grid: normalised levels, labels, distance, weight of the loss."""
+    """An image on the network's grid: normalised levels, labels, distance, weight of the loss.
+
+    nearest : labels grown by 3 px, in which a nucleus's light is changed together with its blur.
+    """
 
     image: Image
     labels: Labels
     distance: Image
     weight: Image
+    nearest: Labels
 
 
 def read_pictures(folder: Path) -> list[Picture]:
@@ -124,23 +128,10 @@ def resample_labels(labels: Labels, step: float) -> Labels:
     return labels[np.ix_(rows, columns)]
 
 
-def measure_picture(grey: NDArray[np.uint16]) -> GreyRange:
-    """Return the grey range of a picture: 5th percentile, and 95th of what stands out by 8 SD.
-
-    The package measures a slide's range by what its sampled pieces share; of one picture the two
-    differ by some percent, which the changes of intensity in training cover.
-    """
-    noise = measure_noise(grey)
-    low = float(np.percentile(grey, 5, method="inverted_cdf"))
-    bright = grey[grey > int(low + 8 * max(noise, 0.5))]
-    high = float(np.percentile(bright, 95, method="inverted_cdf")) if bright.size else 0.0
-    return GreyRange(low=low, high=max(high, low + max(24 * noise, 4.0)))
-
-
-def make_sheet(picture: Picture, *, scale: float) -> Sheet:
-    """Return a picture with nuclei of ``scale`` x 16 px."""
-    step = picture.diameter_px / (TARGET_PX * scale)
-    levels = measure_picture(picture.grey)
+def make_sheet(picture: Picture, *, nucleus_px: float) -> Sheet:
+    """Return a picture with nuclei of ``nucleus_px``, in grey levels as the package gives them."""
+    step = picture.diameter_px / nucleus_px
+    levels = measure_range([picture.grey])
     image = levels.normalise(resample_image(picture.grey, step))
     return finish_sheet(image, resample_labels(picture.labels, step))
 
@@ -160,7 +151,14 @@ def finish_sheet(image: Image, labels: Labels, *, lobed: frozenset[int] = frozen
         depth = ndimage.distance_transform_edt(np.pad(shape, 1))[1:-1, 1:-1]
         inside = np.where(mask, depth / max(depth[mask].max(), 1.0), 0)
         distance[window] = np.maximum(distance[window], inside.astype(np.float32))
-    return Sheet(image.astype(np.float32), labels, distance, _weigh_pixels(labels))
+    return complete_sheet(image.astype(np.float32), labels, distance)
+
+
+def complete_sheet(image: Image, labels: Labels, distance: Image) -> Sheet:
+    """Return an image, its labels and their distance with weight and grown labels."""
+    gap, (y, x) = ndimage.distance_transform_edt(labels == 0, return_indices=True)
+    nearest = np.where(gap <= 3, labels[y, x], 0)
+    return Sheet(image, labels, distance, _weigh_pixels(labels), nearest)
 
 
 def _fill_hull(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -170,8 +168,23 @@ def _fill_hull(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def _weigh_pixels(labels: Labels) -> Image:
-    """Return the weight of pixels: 3 where two nuclei are at most 2 px away, 1 elsewhere."""
-    largest = ndimage.maximum_filter(labels, 5)
+    """Return the weight of pixels.
+
+    3 where two nuclei are at most 2 px away, 6 where at most 1; up to 2.5 in and beside a small
+    nucleus, by the root of its area; 1 elsewhere.
+    """
+    weight = np.ones(labels.shape, np.float32)
+    for width, more in ((5, 3), (3, 6)):
+        weight[_is_between(labels, width)] = more
+    areas = np.bincount(labels.ravel())
+    small = np.sqrt(np.pi / 4 * TARGET_PX**2 / np.maximum(areas, 1))
+    small[0] = 1
+    rare = np.clip(small, 1, 2.5).astype(np.float32)[labels]
+    return np.maximum(weight, ndimage.maximum_filter(rare, 3))
+
+
+def _is_between(labels: Labels, width: int) -> NDArray[np.bool_]:
+    """Return the pixels in whose square of ``width`` px there are two nuclei."""
+    largest = ndimage.maximum_filter(labels, width)
     few = np.where(labels > 0, labels, np.iinfo(np.int32).max)
-    least = ndimage.minimum_filter(few, 5)
-    return np.where((largest > 0) & (least < largest), 3, 1).astype(np.float32)
+    return (largest > 0) & (ndimage.minimum_filter(few, width) < largest)

@@ -8,13 +8,23 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-from sheets import TARGET_PX, Image, Labels, Picture, Sheet, finish_sheet, make_sheet
+from sheets import (
+    Image,
+    Labels,
+    Picture,
+    Sheet,
+    complete_sheet,
+    finish_sheet,
+    make_sheet,
+)
 
 from chc_gating.simulate.recipe import SlideFile
 from chc_gating.simulate.slide_layout import SlideLayout
 from chc_gating.simulate.slide_pixels import Tile, draw_image, draw_outlines
 
 SIDE = 192
+DRAWN_PX = 16.0
+"""Diameter of a typical nucleus of those that are drawn."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +92,7 @@ class Canvas:
         """Lay a nucleus at the side of those that stand at a centre, touching or almost."""
         angle = self.rng.uniform(0, 2 * np.pi)
         half_y, half_x = cutout.mask.shape[0] / 2, cutout.mask.shape[1] / 2
-        for distance in np.arange(2.0, 3.5 * TARGET_PX, 0.75):
+        for distance in np.arange(2.0, 3.5 * DRAWN_PX, 0.75):
             y = centre[0] + distance * np.sin(angle) - half_y
             x = centre[1] + distance * np.cos(angle) - half_x
             if self.lay(cutout, y, x):
@@ -174,7 +184,7 @@ def _render(shape: NDArray[np.bool_], fine: int, rng: np.random.Generator) -> Cu
     return Cutout(light.astype(np.float32), share >= 0.5)
 
 
-def make_leukocytes(rng: np.random.Generator) -> Sheet:
+def make_leukocytes(rng: np.random.Generator, nucleus_px: float) -> Sheet:
     """Return a sheet of lobed and of round nuclei, apart and touching."""
     canvas = Canvas(rng)
     for _ in range(int(rng.integers(8, 26))):
@@ -187,7 +197,17 @@ def make_leukocytes(rng: np.random.Generator) -> Sheet:
             else:
                 y, x = centre[0] - cutout.mask.shape[0] / 2, centre[1] - cutout.mask.shape[1] / 2
                 canvas.lay(cutout, y, x, lobed=True)
-    return canvas.finish()
+    return _shrink(canvas.finish(), nucleus_px / DRAWN_PX)
+
+
+def _shrink(sheet: Sheet, factor: float) -> Sheet:
+    """Return a sheet on a coarser grid."""
+    if factor == 1:
+        return sheet
+    image, distance = (
+        ndimage.zoom(part, factor, order=1) for part in (sheet.image, sheet.distance)
+    )
+    return complete_sheet(image, ndimage.zoom(sheet.labels, factor, order=0), distance)
 
 
 def make_empty(rng: np.random.Generator) -> Sheet:
@@ -218,7 +238,7 @@ def _draw_debris(rng: np.random.Generator) -> Image:
     return image.astype(np.float32)
 
 
-def make_simulated(seed: int, rng: np.random.Generator) -> Sheet:
+def make_simulated(seed: int, rng: np.random.Generator, nucleus_px: float) -> Sheet:
     """Return a piece of one of the project's simulated slides."""
     pixel_size_um = float(rng.choice([0.25, 0.325, 0.5, 0.65]))
     slide = SlideFile(
@@ -239,4 +259,4 @@ def make_simulated(seed: int, rng: np.random.Generator) -> Sheet:
     owners = np.unique(draw_outlines(layout, tile), return_inverse=True)[1].reshape(512, 512)
     grey = draw_image(layout, tile, 0)
     picture = Picture("simulated", grey, owners.astype(np.int32), "simulated")
-    return make_sheet(picture, scale=float(rng.uniform(0.85, 1.2)))
+    return make_sheet(picture, nucleus_px=nucleus_px * float(rng.uniform(0.85, 1.2)))

@@ -6,24 +6,43 @@ import argparse
 import copy
 import math
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from architecture import NucleusUNet, count_parameters
-from batches import draw_batch, fill_pool
+from batches import BROAD, REAL, Diet, draw_batch, fill_pool
 from sheets import read_pictures, split_pictures
 from torch import nn
 from torch.nn import functional
 
 BATCH = 12
-PEAK_RATE, LAST_RATE, WARM_UP = 3e-3, 1e-5, 300
+LAST_RATE, WARM_UP = 1e-5, 300
 EMA_DECAY = 0.998
 DISTANCE_SHARE = 3.0
+SECOND_SHARE = 0.3
+"""Of the second phase in the weights that are shipped."""
+
+
+@dataclass(frozen=True)
+class Phase:
+    """Steps on one diet: the rate rises to a peak and falls by half a cosine.
+
+    checkpoints : how many are kept, of the last 60 % of steps, under names with ``prefix``.
+    share : of this phase in the weights that are kept; the rest are those that it began with.
+    """
+
+    diet: Diet
+    steps: int
+    peak_rate: float
+    checkpoints: int
+    prefix: str
+    share: float
 
 
 def main() -> None:
-    """Train and keep a checkpoint now and then; select.py chooses among them."""
+    """Train in two phases and keep a checkpoint now and then; select_model.py chooses."""
     options = parse_options()
     torch.set_num_threads(options.threads)
     torch.manual_seed(options.seed)
@@ -31,11 +50,16 @@ def main() -> None:
     pictures = split_pictures(read_pictures(options.data))["train"]
     if options.without_group:
         pictures = [p for p in pictures if p.group != options.without_group]
-    pool = fill_pool(pictures, rng)
     model = NucleusUNet().to(memory_format=torch.channels_last)
     print(f"{len(pictures)} pictures, {count_parameters(model)} parameters", flush=True)
     options.output.mkdir(parents=True, exist_ok=True)
-    run_steps(model, pool, rng, options)
+    first = Phase(BROAD, options.first_steps, 3e-3, 1, "first", 1.0)
+    second = Phase(REAL, options.steps, 1.5e-3, options.checkpoints, "step", SECOND_SHARE)
+    if options.start is None:
+        model = run_phase(model, fill_pool(pictures, rng, BROAD), rng, first, options.output)
+    else:
+        model.load_state_dict(torch.load(options.start, weights_only=True))
+    run_phase(model, fill_pool(pictures, rng, REAL), rng, second, options.output)
 
 
 def parse_options() -> argparse.Namespace:
@@ -43,41 +67,47 @@ def parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("../shared/data/image/dsb2018"))
     parser.add_argument("--output", type=Path, required=True, help="folder of the checkpoints")
-    parser.add_argument("--steps", type=int, default=11000)
-    parser.add_argument("--checkpoints", type=int, default=10, help="in the last 60 %% of steps")
+    parser.add_argument("--first-steps", type=int, default=11000, help="of the first phase")
+    parser.add_argument("--steps", type=int, default=5000, help="of the second phase")
+    parser.add_argument("--start", type=Path, help="checkpoint that stands for the first phase")
+    parser.add_argument("--checkpoints", type=int, default=6, help="in the last 60 %% of steps")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--without-group", help="leave out this microscope's pictures")
     return parser.parse_args()
 
 
-def run_steps(model, pool, rng: np.random.Generator, options: argparse.Namespace) -> None:
-    """Run all steps; write an averaged model at each checkpoint."""
-    optimizer = torch.optim.AdamW(model.parameters(), lr=PEAK_RATE, weight_decay=1e-3)
-    average = copy.deepcopy(model).eval()
+def run_phase(model, pool, rng: np.random.Generator, phase: Phase, folder: Path) -> nn.Module:
+    """Run the steps of a phase; write the averaged model at each checkpoint and return the last."""
+    optimizer = torch.optim.AdamW(model.parameters(), lr=phase.peak_rate, weight_decay=1e-3)
+    began, average = copy.deepcopy(model).eval(), copy.deepcopy(model).eval()
+    model.train()
     keep = {
-        round(options.steps * (0.4 + 0.6 * (i + 1) / options.checkpoints))
-        for i in range(options.checkpoints)
+        round(phase.steps * (0.4 + 0.6 * (i + 1) / phase.checkpoints))
+        for i in range(phase.checkpoints)
     }
     started, losses = time.monotonic(), []
-    for step in range(1, options.steps + 1):
+    for step in range(1, phase.steps + 1):
         for group in optimizer.param_groups:
-            group["lr"] = find_rate(step, options.steps)
+            group["lr"] = find_rate(step, phase)
         losses.append(run_step(model, optimizer, draw_batch(pool, BATCH, rng)))
         move_average(average, model, min(EMA_DECAY, step / (step + 10)))
-        if step % 200 == 0 or step == options.steps:
+        if step % 200 == 0 or step == phase.steps:
             spent = time.monotonic() - started
             print(f"step {step} loss {np.mean(losses[-200:]):.4f} {spent:.0f} s", flush=True)
         if step in keep:
-            torch.save(average.state_dict(), options.output / f"step{step:06d}.pt")
+            kept = copy.deepcopy(began)
+            move_average(kept, average, 1 - phase.share)
+            torch.save(kept.state_dict(), folder / f"{phase.prefix}{step:06d}.pt")
+    return copy.deepcopy(average)
 
 
-def find_rate(step: int, steps: int) -> float:
+def find_rate(step: int, phase: Phase) -> float:
     """Return the learning rate: a short rise, then half a cosine."""
     if step <= WARM_UP:
-        return PEAK_RATE * step / WARM_UP
-    share = (step - WARM_UP) / max(steps - WARM_UP, 1)
-    return LAST_RATE + (PEAK_RATE - LAST_RATE) * 0.5 * (1 + math.cos(math.pi * share))
+        return phase.peak_rate * step / WARM_UP
+    share = (step - WARM_UP) / max(phase.steps - WARM_UP, 1)
+    return LAST_RATE + (phase.peak_rate - LAST_RATE) * 0.5 * (1 + math.cos(math.pi * share))
 
 
 def run_step(model, optimizer, batch) -> float:

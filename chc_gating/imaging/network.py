@@ -97,7 +97,7 @@ class NucleusNetwork:
         Parameters
         ----------
         image : (y, x) float32
-            Nuclei about 16 px wide; 0 is the background, 1 a bright nucleus, at most 1.5.
+            Nuclei about 14 px wide; 0 is the background, 1 a bright nucleus, at most 1.5.
 
         Returns
         -------

@@ -20,7 +20,7 @@ _NOISE_FLOOR = 24.0
 """Least range in SDs of the noise: on an image of noise alone the noise stays small."""
 _SPREAD_FLOOR = 24.0
 """Least range in SDs of the background, which blurred noise widens but hardly shows in pixels."""
-_NOTHING, _SPREAD_OF_NOTHING = 12.0, 40.0
+_NOTHING, _SPREAD_OF_NOTHING = 12.0, 60.0
 """Where nothing stands out by the first, the least range is the second. Gaussian noise reaches 6;
 pictures with nuclei are at 18 and more.
 """
@@ -54,7 +54,7 @@ def measure_range(pieces: Iterable[GreyImage]) -> GreyRange:
     that exceed their piece's background by 8 SD of the noise, over all pieces, bright nuclei are
     as bright as the 70th percentile by squared contrast: where nuclei are rare, an uneven
     background outnumbers them, but not by that measure. They are at least 24 SD above, of the
-    noise and of the spread of the background; 40 of the spread where nothing exceeds 12, as in
+    noise and of the spread of the background; 60 of the spread where nothing exceeds 12, as in
     noise alone that a blur made smooth. Noise and spread are medians over pieces. Pieces of one
     value alone, which no camera made, count only where there are no others.
     """

@@ -2,7 +2,7 @@
 
 **Reach.** How a pixel is labelled depends only on pixels within `NetworkScale.reach_px`:
 
-- the slide is read on a grid on which nuclei are 16 px wide, fixed on the slide: each grid pixel
+- the slide is read on a grid on which nuclei are 14 px wide, fixed on the slide: each grid pixel
   is a mean of slide pixels at most one of its own widths away;
 - the network looks `NucleusNetwork.reach_px` grid pixels away, and begins at a multiple of its
   stride;
@@ -49,10 +49,10 @@ class Rules:
     """
 
     foreground: float = 0.5
-    peak: float = 0.4
+    peak: float = 0.5
     keep_percent: int = 65
     join: float = 1.0
-    smallest: float = 0.3
+    smallest: float = 0.35
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ MODEL = Path(chc_gating.__file__).parent / "imaging" / "models" / "nuclei.onnx"
 
 
 def draw_scene(shape: tuple[int, int]) -> NDArray[np.float32]:
-    """Blobs about 16 px wide, some of them touching, on noise."""
+    """Blobs about 14 px wide, some of them touching, on noise."""
     rng = np.random.default_rng(5)
     y, x = np.mgrid[: shape[0], : shape[1]]
     image = np.zeros(shape)
@@ -43,7 +43,7 @@ def test_the_file_is_the_one_whose_facts_are_stated() -> None:
     facts = read_facts()
     assert hashlib.sha256(content).hexdigest() == facts.sha256
     assert len(content) < 1_000_000
-    assert facts.target_diameter_px == 16
+    assert facts.target_diameter_px == 14
     assert facts.version
 
 

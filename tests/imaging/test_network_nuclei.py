@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from chc_gating.imaging.blocks import Box
+from chc_gating.imaging.diameter import estimate_diameter
 from chc_gating.imaging.methods import UnfitImageError, choose_method
 from chc_gating.imaging.network_levels import measure_range
 from chc_gating.imaging.nuclei import segment_nuclei
@@ -212,6 +213,16 @@ def test_nuclei_of_unknown_size_are_measured_by_the_network() -> None:
         found = choose_method("network").find_diameter(dna)
         # The nuclei's axes are .85 to 1.2 and .8 to 1 of the diameter: on average .97 of it.
         assert found == pytest.approx(0.97 * diameter, rel=0.12)
+
+
+def test_a_glow_wider_than_nuclei_is_not_taken_for_one() -> None:
+    side = 512
+    dna, _ = scatter_nuclei((side, side), diameter=14, share=0.08, touching=0.3, seed=2)
+    y, x = np.mgrid[:side, :side]
+    glow = 3000 * np.exp(-((y - 150) ** 2 + (x - 300) ** 2) / (2 * 110**2))
+    lit = (dna + glow).astype(np.uint16)
+    assert estimate_diameter(lit) > 100  # the glow's, by which no nucleus would be found
+    assert choose_method("network").find_diameter(lit) == pytest.approx(14, rel=0.15)
 
 
 def test_unseen_pictures_are_segmented_as_well_as_stated(shared_data: Path) -> None:
