@@ -6,9 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chc_gating.imaging.nucleus_scale import NucleusScale
+from chc_gating.imaging.nucleus_steps import measure_depth, smooth_image
 from chc_gating.imaging.statistics import measure_noise
 from chc_gating.imaging.terrain import GreyImage, as_uint16
-from chc_gating.kernels import pixels_smooth
+from chc_gating.kernels.pixel_units import FRACTION_BITS, STEP
 
 _SMALLEST_PX, _LARGEST_PX, _UNKNOWN_PX = 6, 150, 20
 _LEAST_CONTRAST = 3
@@ -22,16 +23,16 @@ def estimate_diameter(dna: GreyImage) -> float:
     ones. Between 6 and 150 px; 20 px where nothing stands out.
     """
     scale = NucleusScale(float(_UNKNOWN_PX))
-    levels = pixels_smooth.smooth_image(as_uint16(dna), scale.weights)
+    levels = smooth_image(as_uint16(dna), scale.weights)
     threshold = _split_levels(levels)
-    noise = measure_noise(dna) * (1 << pixels_smooth.FRACTION_BITS)
+    noise = measure_noise(dna) * (1 << FRACTION_BITS)
     mask = levels > threshold
     if not mask.any() or mask.all():
         return float(_UNKNOWN_PX)
     if levels[mask].mean() - levels[~mask].mean() < _LEAST_CONTRAST * noise:
         return float(_UNKNOWN_PX)
-    depth = pixels_smooth.measure_depth(mask, _LARGEST_PX // 2 * pixels_smooth.STEP)
-    return float(np.clip(6 * depth[mask].mean() / pixels_smooth.STEP, _SMALLEST_PX, _LARGEST_PX))
+    depth = measure_depth(mask, _LARGEST_PX // 2 * STEP)
+    return float(np.clip(6 * depth[mask].mean() / STEP, _SMALLEST_PX, _LARGEST_PX))
 
 
 def _split_levels(levels: NDArray[np.int32]) -> float:

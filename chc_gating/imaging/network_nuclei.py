@@ -27,8 +27,9 @@ from chc_gating.imaging.blocks import Box
 from chc_gating.imaging.methods import SeedImage
 from chc_gating.imaging.network import STRIDE, FloatImage, NucleusNetwork
 from chc_gating.imaging.network_levels import GreyRange
+from chc_gating.imaging.nucleus_steps import climb_once, keep_nuclei, label_basins
 from chc_gating.imaging.terrain import GreyImage, as_uint16
-from chc_gating.kernels import dips, interpolate, resample, watershed
+from chc_gating.kernels import dips, interpolate, resample
 
 IntImage = NDArray[np.int32]
 
@@ -185,22 +186,21 @@ def label_scores(
     score: IntImage, block: Box, *, scored: Box, scale: NetworkScale, slide_width: int
 ) -> SeedImage:
     """Return the seed index of each pixel of a block, from the scores of ``scored``."""
-    ways, inside = watershed.climb_once(score)
+    ways, inside = climb_once(score)
     dips.join_shallow(score, ways, inside, scale.join, scale.rules.keep_percent)
     peak = round(scale.rules.peak * _LEVELS) << interpolate.SHARE_BITS
-    seeds = watershed.label_basins(ways, inside, score, peak, 0, scale.radius)
+    seeds = label_basins(ways, inside, score, lowest_seed=peak, share=0, radius=scale.radius)
     core = block.within(scored)
     counted = core.grow(2 * scale.radius, (scored.height, scored.width))
-    labels: SeedImage = watershed.keep_nuclei(
+    return keep_nuclei(
         seeds,
         inside,
-        scale.smallest_area_px,
-        counted.edges,
-        core.edges,
-        (scored.y0, scored.x0),
-        slide_width,
+        smallest_area=scale.smallest_area_px,
+        counted=counted,
+        kept=core,
+        origin=(scored.y0, scored.x0),
+        slide_width=slide_width,
     )
-    return labels
 
 
 def _count_levels(said: FloatImage, below: float) -> IntImage:

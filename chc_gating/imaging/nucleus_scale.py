@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from chc_gating.kernels.pixels_smooth import WEIGHT_BITS
+from chc_gating.kernels.pixel_units import WEIGHT_BITS
 
 
 @dataclass(frozen=True)

@@ -16,14 +16,13 @@ from chc_gating.imaging.blocks import (
     span_boxes,
     unwatched,
 )
-from chc_gating.imaging.given_nuclei import GivenNuclei
 from chc_gating.imaging.label_image import LabelImageFile
 from chc_gating.imaging.labels import LabelImage, write_labels
 from chc_gating.imaging.methods import NucleusMethod, PreparedMethod, UnfitImageError
+from chc_gating.imaging.nucleus_steps import count_seeds
 from chc_gating.imaging.slide import Slide
 from chc_gating.imaging.statistics import ReadBox
 from chc_gating.imaging.terrain import GreyImage
-from chc_gating.kernels.watershed import count_seeds
 
 _Work = tuple[Box, Box, GreyImage]
 
@@ -109,6 +108,8 @@ def adopt_labels(
     RawFileError
         The label image is missing or damaged, does not fit the slide, or holds no labels of cells.
     """
+    from chc_gating.imaging.given_nuclei import GivenNuclei  # its kernels import numba
+
     size_um = slide.pixel_size_um
     with LabelImageFile(given, shape=slide.shape) as image:
         nuclei = GivenNuclei(
@@ -165,7 +166,7 @@ class _BlockLabeller:
         """Return a block's labels, and how many nuclei have their seed in it."""
         block, outer, pixels = work
         labels = self._method.label_block(pixels, block, outer=outer)
-        own = count_seeds(labels, block.y0, block.x0, self._width)
+        own = count_seeds(labels, block, slide_width=self._width)
         labels += 1
         return labels, own
 

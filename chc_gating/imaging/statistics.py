@@ -11,7 +11,7 @@ import numpy as np
 from chc_gating.imaging.blocks import Box, spread_boxes
 from chc_gating.imaging.nucleus_scale import NucleusScale
 from chc_gating.imaging.terrain import GreyImage, as_uint16, survey_contrast
-from chc_gating.kernels import pixels_smooth
+from chc_gating.kernels import pixel_units
 
 ReadBox = Callable[[Box], GreyImage]
 """Returns the DNA channel's pixels of a box."""
@@ -26,7 +26,7 @@ expected by chance even where camera noise is twice as heavy-tailed as assumed.
 _TYPICAL_SHARE = 0.2
 """A seed has at least this share of the slide's typical nuclear contrast (haze, debris)."""
 _SAMPLE_BOXES, _SAMPLE_PX = 36, 320
-_FRACTION = 1 << pixels_smooth.FRACTION_BITS
+_FRACTION = 1 << pixel_units.FRACTION_BITS
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def measure_statistics(
     """
     boxes = [read(box) for box in spread_boxes(shape, count=_SAMPLE_BOXES, side=_SAMPLE_PX)]
     noise = float(np.median([measure_noise(image) for image in boxes]))
-    weights = scale.weights / float(1 << pixels_smooth.WEIGHT_BITS)
+    weights = scale.weights / float(1 << pixel_units.WEIGHT_BITS)
     smoothed_noise = max(noise * float(np.sum(weights**2)), 0.5) * _FRACTION
     floor = math.ceil(_NOISE_FACTOR_MASK * smoothed_noise)
     lowest = math.ceil(_NOISE_FACTOR_SEED * smoothed_noise)

@@ -9,7 +9,13 @@ from numpy.typing import NDArray
 
 from chc_gating.imaging.blocks import Box
 from chc_gating.imaging.nucleus_scale import NucleusScale
-from chc_gating.kernels import pixels_contrast, pixels_smooth
+from chc_gating.imaging.nucleus_steps import (
+    find_contrast,
+    mean_box,
+    measure_depth,
+    smooth_image,
+)
+from chc_gating.kernels.pixel_units import STEP
 
 GreyImage = NDArray[np.uint8] | NDArray[np.uint16]
 
@@ -37,19 +43,16 @@ def survey_contrast(
     ``floor`` and by more than 40 % of what the brighter ones exceed them by; darker and brighter
     are told apart by the window's mean.
     """
-    levels = pixels_smooth.smooth_image(as_uint16(dna), scale.weights)
-    mean = pixels_contrast.mean_box(levels, scale.window)
-    contrast, mask = pixels_contrast.find_contrast(
-        levels, mean, scale.window, floor, _MIDDLE_PERCENT, box.edges
-    )
-    return contrast, mask
+    levels = smooth_image(as_uint16(dna), scale.weights)
+    mean = mean_box(levels, scale.window)
+    return find_contrast(levels, mean, scale.window, floor=floor, percent=_MIDDLE_PERCENT, box=box)
 
 
 def survey_terrain(dna: GreyImage, box: Box, *, scale: NucleusScale, floor: int) -> Terrain:
     """Return the terrain of a box of an image. The score is the smoothed depth in the mask."""
     contrast, mask = survey_contrast(dna, box, scale=scale, floor=floor)
-    depth = pixels_smooth.measure_depth(mask, scale.radius * pixels_smooth.STEP)
-    score = pixels_smooth.smooth_image(depth, scale.depth_weights)
+    depth = measure_depth(mask, scale.radius * STEP)
+    score = smooth_image(depth, scale.depth_weights)
     score += 1
     score *= mask
     return Terrain(contrast=contrast, score=score)

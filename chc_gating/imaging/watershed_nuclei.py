@@ -23,10 +23,10 @@ from chc_gating.imaging.blocks import Box
 from chc_gating.imaging.diameter import estimate_diameter
 from chc_gating.imaging.methods import SeedImage, UnfitImageError
 from chc_gating.imaging.nucleus_scale import NucleusScale
+from chc_gating.imaging.nucleus_steps import climb_once, join_maxima, keep_nuclei, label_basins
 from chc_gating.imaging.records import Parameters
 from chc_gating.imaging.statistics import ReadBox, SlideStatistics, measure_statistics
 from chc_gating.imaging.terrain import GreyImage, survey_terrain
-from chc_gating.kernels import watershed
 
 _EDGE_PERCENT = 25
 """A nucleus ends where its contrast falls below this share of its seed's."""
@@ -84,23 +84,22 @@ class PreparedWatershed:
         core = block.within(outer)
         inner = core.grow(scale.mask_reach_px, shape)
         terrain = survey_terrain(dna, inner, scale=scale, floor=self.statistics.floor)
-        ways, inside = watershed.climb_once(terrain.score)
-        watershed.join_maxima(terrain.score, ways, inside, scale.join)
-        seeds = watershed.label_basins(
+        ways, inside = climb_once(terrain.score)
+        join_maxima(terrain.score, ways, inside, radius=scale.join)
+        seeds = label_basins(
             ways,
             inside,
             terrain.contrast,
-            self.statistics.lowest_seed,
-            _EDGE_PERCENT,
-            scale.radius,
+            lowest_seed=self.statistics.lowest_seed,
+            share=_EDGE_PERCENT,
+            radius=scale.radius,
         )
-        labels: SeedImage = watershed.keep_nuclei(
+        return keep_nuclei(
             seeds,
             inside,
-            scale.smallest_area_px,
-            core.grow(scale.basin_reach_px, shape).within(inner).edges,
-            core.within(inner).edges,
-            (outer.y0 + inner.y0, outer.x0 + inner.x0),
-            self.width,
+            smallest_area=scale.smallest_area_px,
+            counted=core.grow(scale.basin_reach_px, shape).within(inner),
+            kept=core.within(inner),
+            origin=(outer.y0 + inner.y0, outer.x0 + inner.x0),
+            slide_width=self.width,
         )
-        return labels

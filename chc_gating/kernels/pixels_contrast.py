@@ -41,16 +41,17 @@ def _count_along(width: int, radius: int, counts) -> None:  # type: ignore[no-un
 
 
 @kernel
-def mean_box(image: IntImage, radius: int) -> IntImage:
-    """Return the mean, rounded down, of the square of ``radius`` around each pixel.
+def mean_box(  # type: ignore[no-untyped-def]
+    image: IntImage, radius: int, padded, space: NDArray[np.float64], result: IntImage
+) -> None:
+    """Write the mean, rounded down, of the square of ``radius`` around each pixel.
 
-    The square is clipped to the image. Levels have at most 20 bits.
+    The square is clipped to the image. Levels have at most 20 bits. Room to work in: ``padded``
+    (x + 2 radius + 1) int32 zeros, ``space`` (2, x).
     """
     height, width = image.shape
-    result = np.empty((height, width), np.int32)
-    padded = np.zeros(width + 2 * radius + 1, np.int32)
     columns = padded[radius + 1 : radius + 1 + width]
-    sums, across = np.empty(width), np.empty(width)
+    sums, across = space[0], space[1]
     _count_along(width, radius, across)
     for y in range(min(radius, height)):
         for x in range(width):
@@ -66,7 +67,6 @@ def mean_box(image: IntImage, radius: int) -> IntImage:
         rows = min(y + radius + 1, height) - max(y - radius, 0)
         for x in range(width):
             result[y, x] = np.int32(np.floor(sums[x] / (across[x] * rows)))
-    return result
 
 
 @kernel
@@ -101,30 +101,33 @@ def _judge_row(levels, sums, across, rows: int, floor: int, percent: int, contra
 
 @kernel
 def find_contrast(  # type: ignore[no-untyped-def]
-    image: IntImage, mean: IntImage, radius: int, floor: int, percent: int, box
-) -> tuple[IntImage, NDArray[np.bool_]]:
-    """Return contrast over the local background, and the mask, of the pixels of ``box``.
+    image: IntImage,
+    mean: IntImage,
+    radius: int,
+    floor: int,
+    percent: int,
+    box,
+    columns: IntImage,
+    space: NDArray[np.float64],
+    nothing: NDArray[np.int32],
+    contrast: IntImage,
+    mask: NDArray[np.bool_],
+) -> None:
+    """Write contrast over the local background, and the mask, of the pixels of ``box``.
 
     The pixels of the square of ``radius`` around a pixel, clipped to the image, are bright where
     they exceed their own ``mean``, else dark. Contrast is what the pixel exceeds the dark ones'
     mean (rounded up) by. In the mask it exceeds ``floor``, and ``percent`` of what the bright
     ones' mean (rounded down) exceeds the dark ones' by. Of no pixels the mean is the pixel itself.
-    ``box`` is (y0, y1, x0, x1); the results have its shape.
+    ``box`` is (y0, y1, x0, x1); the results have its shape. Room to work in: ``columns``
+    (3, x + 2 radius + 1) and ``nothing`` (x), zeros both, and ``space`` (4, x).
     """
     height, width = image.shape
     y0, y1, x0, x1 = box
-    contrast = np.empty((y1 - y0, x1 - x0), np.int32)
-    mask = np.empty((y1 - y0, x1 - x0), np.bool_)
-    wide, first, last = width + 2 * radius + 1, radius + 1, radius + 1 + width
-    every, bright, counts = (
-        np.zeros(wide, np.int32),
-        np.zeros(wide, np.int32),
-        np.zeros(wide, np.int32),
-    )
-    every_sums, bright_sums = np.empty(width), np.empty(width)
-    bright_counts, across = np.empty(width), np.empty(width)
+    first, last = radius + 1, radius + 1 + width
+    every, bright, counts = columns[0], columns[1], columns[2]
+    every_sums, bright_sums, bright_counts, across = space[0], space[1], space[2], space[3]
     _count_along(width, radius, across)
-    nothing = np.zeros(width, np.int32)
     # The first rows only fill the window.
     for y in range(max(y0 - 2 * radius, -radius), y1):
         comes, goes = y + radius, y - radius - 1
@@ -153,4 +156,3 @@ def find_contrast(  # type: ignore[no-untyped-def]
             contrast[y - y0],
             mask[y - y0],
         )
-    return contrast, mask

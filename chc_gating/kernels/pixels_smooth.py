@@ -11,28 +11,36 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chc_gating.kernels.options import kernel
+from chc_gating.kernels.pixel_units import (
+    DEPTH_FRAME,
+    DIAGONAL,
+    FRACTION_BITS,
+    KNIGHT,
+    STEP,
+    WEIGHT_BITS,
+)
 
 IntImage = NDArray[np.int32]
 
-WEIGHT_BITS = 10
-"""Weights of a smoothing kernel sum to 2**WEIGHT_BITS."""
-
-FRACTION_BITS = 4
-"""A smoothed image carries this many binary places below one grey level."""
-
 
 @kernel
-def smooth_image(image: NDArray[np.uint16], weights: IntImage) -> IntImage:
-    """Return ``image`` convolved with symmetric ``weights`` along both axes, edges repeated.
+def smooth_image(
+    image: NDArray[np.uint16],
+    weights: IntImage,
+    down: IntImage,
+    row: NDArray[np.int32],
+    padded: NDArray[np.int32],
+    result: IntImage,
+) -> None:
+    """Write ``image`` convolved with symmetric ``weights`` along both axes, edges repeated.
 
     ``weights`` has odd length and sums to 2**WEIGHT_BITS; the result is in units of
     2**-FRACTION_BITS grey levels. 16 bits of grey, 4 of fraction and 10 of weight fit int32.
+    ``down`` (y, x), ``row`` (x) and ``padded`` (x + weights - 1) are room to work in.
     """
     height, width = image.shape
     radius = weights.size // 2
     first_shift = WEIGHT_BITS - FRACTION_BITS
-    down = np.empty((height, width), np.int32)
-    row = np.empty(width, np.int32)
     for y in range(height):
         row[:] = 0
         for k in range(weights.size):
@@ -42,11 +50,10 @@ def smooth_image(image: NDArray[np.uint16], weights: IntImage) -> IntImage:
                 row[x] += weight * np.int32(image[source, x])
         for x in range(width):
             down[y, x] = row[x] >> first_shift
-    result = np.empty((height, width), np.int32)
-    padded = np.empty(width + 2 * radius, np.int32)
     for y in range(height):
         padded[:radius] = down[y, 0]
-        padded[radius : radius + width] = down[y]
+        for x in range(width):
+            padded[radius + x] = down[y, x]
         padded[radius + width :] = down[y, width - 1]
         row[:] = 0
         for k in range(weights.size):
@@ -55,23 +62,21 @@ def smooth_image(image: NDArray[np.uint16], weights: IntImage) -> IntImage:
                 row[x] += weight * padded[x + k]
         for x in range(width):
             result[y, x] = row[x] >> WEIGHT_BITS
-    return result
-
-
-STEP, DIAGONAL, KNIGHT = 5, 7, 11
-"""Chamfer lengths of one pixel across, of a diagonal and of a knight's move (Borgefors 1986)."""
 
 
 @kernel
-def measure_depth(mask: NDArray[np.bool_], limit: int) -> NDArray[np.uint16]:
-    """Return each mask pixel's chamfer distance to the nearest pixel outside, at most ``limit``.
+def measure_depth(
+    mask: NDArray[np.bool_], limit: int, depth: IntImage, result: NDArray[np.uint16]
+) -> None:
+    """Write each mask pixel's chamfer distance to the nearest pixel outside, at most ``limit``.
 
     In units of 1/STEP pixels. Beyond the image's edge counts as inside, so that an object that
     the edge cuts is not thinned there. Two sweeps are exact for a chamfer distance, and the
-    limit makes its reach finite.
+    limit makes its reach finite. ``depth``, wider by DEPTH_FRAME on each side, is room to work in.
     """
     height, width = mask.shape
-    depth = np.full((height + 4, width + 4), limit, np.int32)
+    for y in range(height + 2 * DEPTH_FRAME):
+        depth[y, :] = limit
     for y in range(height):
         for x in range(width):
             if mask[y, x]:
@@ -91,8 +96,6 @@ def measure_depth(mask: NDArray[np.bool_], limit: int) -> NDArray[np.uint16]:
                 knight = min(depth[y + 4, x + 1], depth[y + 4, x + 3])
                 knight = min(knight, min(depth[y + 3, x], depth[y + 3, x + 4]))
                 depth[y + 2, x + 2] = min(here, near, knight + KNIGHT)
-    result = np.empty((height, width), np.uint16)
     for y in range(height):
         for x in range(width):
             result[y, x] = depth[y + 2, x + 2]
-    return result

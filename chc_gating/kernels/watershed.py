@@ -14,30 +14,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chc_gating.kernels.options import kernel
+from chc_gating.kernels.pixel_units import OUTSIDE, UNKNOWN
 
 ScoreImage = NDArray[np.int32]
 WayImage = NDArray[np.int32]
 Pixels = NDArray[np.int32]
 
-OUTSIDE, UNKNOWN = -1, -2
-
 
 @kernel
-def climb_once(score: ScoreImage) -> tuple[WayImage, Pixels]:
-    """Return for each pixel the flat index of its highest neighbour, its own at a maximum.
+def climb_once(framed: ScoreImage, ways: WayImage, inside: Pixels) -> int:
+    """Write for each pixel the flat index of its highest neighbour, its own at a maximum.
 
-    Pixels of score 0 are outside (-1); the others' flat indices are returned too, ascending.
+    framed : the score with a frame of pixels outside, which spares the look for the edge
+    ways : (y, x)
+    inside : (y * x,), whose first items become the flat indices of the pixels that are not
+    outside, ascending; how many there are is returned
+
+    Pixels of score 0 are outside (-1).
     Higher means a greater score, and of equal scores the pixel that comes first in raster order,
     so that every maximum is a single pixel.
     """
-    height, width = score.shape
-    ways = np.full((height, width), OUTSIDE, np.int32)
-    inside = np.empty(score.size, np.int32)
+    height, width = ways.shape
     found = 0
-    # A frame of pixels outside spares every pixel the look for the edge.
-    framed = np.zeros((height + 2, width + 2), np.int32)
-    framed[1:-1, 1:-1] = score
     for y in range(height):
+        ways[y, :] = OUTSIDE
         above, here, below = framed[y], framed[y + 1], framed[y + 2]
         for x in range(width):
             if here[x + 1] == 0:
@@ -63,7 +63,7 @@ def climb_once(score: ScoreImage) -> tuple[WayImage, Pixels]:
             if below[x + 2] > best:
                 best, to_y, to_x = below[x + 2], 1, 1
             ways[y, x] = (y + to_y) * width + x + to_x
-    return ways, inside[:found].copy()
+    return found
 
 
 @kernel
@@ -87,16 +87,16 @@ def _line_is_inside(score: ScoreImage, y0: int, x0: int, y1: int, x1: int) -> bo
 
 
 @kernel
-def join_maxima(score: ScoreImage, ways: WayImage, inside: Pixels, radius: int) -> None:
+def join_maxima(  # type: ignore[no-untyped-def]
+    score: ScoreImage, up: Pixels, inside: Pixels, radius: int, is_maximum, found: Pixels
+) -> None:
     """Lead each maximum to the highest maximum within ``radius``; what is left are seeds.
 
     Only a maximum that a straight line inside the mask joins counts, so that a nucleus is not
-    led across a gap into its neighbour. Changes ``ways`` in place.
+    led across a gap into its neighbour. Changes ``up``, the ways (y * x,), in place.
+    Room to work in: ``is_maximum`` (y, x) bool, False, and ``found``, as long as ``inside``.
     """
     height, width = score.shape
-    up = ways.ravel()
-    is_maximum = np.zeros((height, width), np.bool_)
-    found = np.empty(inside.size, np.int32)
     count = 0
     for here in inside:
         if up[here] == here:
@@ -120,21 +120,26 @@ def join_maxima(score: ScoreImage, ways: WayImage, inside: Pixels, radius: int) 
 
 @kernel
 def label_basins(  # type: ignore[no-untyped-def]
-    ways: WayImage, inside: Pixels, contrast: ScoreImage, lowest_seed: int, share: int, max_radius
-) -> WayImage:
-    """Return the seed (flat index) of each pixel, -1 outside.
+    up: Pixels,
+    inside: Pixels,
+    level: Pixels,
+    width: int,
+    lowest_seed: int,
+    share: int,
+    max_radius,
+    way: Pixels,
+    seeds: Pixels,
+) -> None:
+    """Write the seed (flat index) of each pixel, -1 outside.
 
     A pixel belongs to the seed it climbs to when every pixel of its way lies within
     ``max_radius`` of the seed (in both axes) and keeps at least ``share`` percent of the seed's
     contrast; a seed below ``lowest_seed`` has no basin. A way is followed up to the first pixel
-    whose seed is known, so that each pixel is visited once.
+    whose seed is known, so that each pixel is visited once. ``seeds`` (y * x,) is OUTSIDE before;
+    ``way``, as long as ``inside``, is room to work in.
     """
-    height, width = ways.shape
-    up, level = ways.ravel(), contrast.ravel()
-    seeds = np.full(ways.size, OUTSIDE, np.int32)
     for here in inside:
         seeds[here] = UNKNOWN
-    way = np.empty(inside.size, np.int32)
     across = 1.0 / width
     for start in inside:
         here, steps = start, 0
@@ -169,22 +174,30 @@ def label_basins(  # type: ignore[no-untyped-def]
                     seeds[way[j]] = OUTSIDE
                 break
             seeds[here] = seed
-    return seeds.reshape((height, width))
 
 
 @kernel
 def keep_nuclei(  # type: ignore[no-untyped-def]
-    seeds: WayImage, inside: Pixels, smallest_area: int, counted, kept, origin, slide_width: int
-) -> NDArray[np.int64]:
-    """Return the seed's index on the slide of each pixel of a box, -1 outside nuclei.
+    of: Pixels,
+    inside: Pixels,
+    width: int,
+    smallest_area: int,
+    counted,
+    kept,
+    origin_y: int,
+    origin_x: int,
+    slide_width: int,
+    areas: Pixels,
+    result: NDArray[np.int64],
+) -> None:
+    """Write the seed's index on the slide of each pixel of a box, -1 outside nuclei.
 
     ``counted`` and ``kept`` are boxes (y0, y1, x0, x1): a nucleus is large enough when its
-    pixels in ``counted`` are; the pixels of ``kept`` are returned. ``origin`` is the array's
-    first pixel (y, x) on the slide.
+    pixels in ``counted`` are; the pixels of ``kept`` are written. ``origin_y`` and ``origin_x``
+    are the arrays' first pixel on the slide. ``result``, of the shape of ``kept``, is -1 before;
+    ``areas`` (y * x,) zeros, room to work in.
     """
-    width = seeds.shape[1]
-    of, across = seeds.ravel(), 1.0 / seeds.shape[1]
-    areas = np.zeros(seeds.size, np.int32)
+    across = 1.0 / width
     for here in inside:
         seed = of[here]
         if seed == OUTSIDE:
@@ -194,7 +207,6 @@ def keep_nuclei(  # type: ignore[no-untyped-def]
         if counted[0] <= y < counted[1] and counted[2] <= x < counted[3]:
             areas[seed] += 1
     y0, y1, x0, x1 = kept
-    result = np.full((y1 - y0, x1 - x0), OUTSIDE, np.int64)
     for here in inside:
         seed = of[here]
         if seed == OUTSIDE or areas[seed] < smallest_area:
@@ -203,9 +215,8 @@ def keep_nuclei(  # type: ignore[no-untyped-def]
         x = here - y * width
         if y0 <= y < y1 and x0 <= x < x1:
             seed_y = _row_of(seed, across)
-            place = (np.int64(seed_y) + origin[0]) * slide_width
-            result[y - y0, x - x0] = place + seed - seed_y * width + origin[1]
-    return result
+            place = (np.int64(seed_y) + origin_y) * slide_width
+            result[y - y0, x - x0] = place + seed - seed_y * width + origin_x
 
 
 @kernel

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 
@@ -17,7 +17,6 @@ from chc_gating.imaging.methods import choose_method
 from chc_gating.imaging.records import Parameters, Segmentation
 from chc_gating.imaging.segmentation import adopt_labels, segment_slide
 from chc_gating.imaging.slide import Slide, open_slide
-from chc_gating.imaging.stitching_record import Stitching
 from chc_gating.model.acquisition import InputFile, SlideFacts
 from chc_gating.model.panel import Panel
 from chc_gating.model.segmentation import LABEL_METHODS, SegmentationChoice
@@ -25,6 +24,9 @@ from chc_gating.stages.progress import BlockProgress
 from chc_gating.storage.atomic import replacing_files
 from chc_gating.storage.provenance import describe_input, software_version
 from chc_gating.storage.records import read_record, write_record
+
+if TYPE_CHECKING:
+    from chc_gating.imaging.stitching_record import Stitching
 
 
 def segment(
@@ -182,13 +184,19 @@ def _describe_raw(
     """Return the raw file: of a stitched slide the tiles that it was made of."""
     if stitching is None:
         return (describe_input("raw", slide, fingerprint=fingerprint),)
-    inputs = read_record(stitching, Stitching).inputs
+    inputs = _read_stitching(stitching).inputs
     return tuple(file for file in inputs if file.role == "raw")
+
+
+def _read_stitching(path: Path) -> Stitching:
+    from chc_gating.imaging.stitching_record import Stitching  # its modules import numba
+
+    return read_record(path, Stitching)
 
 
 def require_stitched(path: Path) -> Stitching:
     """Return a stitching.json; raises RawFileError with its reason where nothing was stitched."""
-    record = read_record(path, Stitching)
+    record = _read_stitching(path)
     if record.status != "counted":
         raise RawFileError(record.reason or "the tiles were not stitched")
     return record

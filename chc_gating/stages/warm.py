@@ -10,9 +10,11 @@ from chc_gating.imaging.background import measure_background
 from chc_gating.imaging.blocks import Box
 from chc_gating.imaging.levels import measure_levels
 from chc_gating.imaging.nearest import find_nearest
+from chc_gating.imaging.nucleus_steps import count_seeds
 from chc_gating.imaging.pieces import measure_block
 from chc_gating.imaging.quality_maps import QualityMaps
 from chc_gating.imaging.sums import BlockPixels, MeasureRule, index_cells
+from chc_gating.imaging.watershed_nuclei import WatershedMethod
 from chc_gating.kernels.entries import decode_bytes, decode_words, find_inside_polygon
 from chc_gating.model.events import EventStream
 from chc_gating.model.gates import Gates
@@ -20,13 +22,14 @@ from chc_gating.model.panel import Panel
 
 
 def warm() -> None:
-    """Compile the kernels of reading, of the gating pass, and of cells; all types of events.
+    """Compile the kernels of reading, gating, nuclei (watershed) and cells; all types of events.
 
     They are kept beside the code, or in the user's cache folder where that cannot be written; a
     process that finds them there loads them. Nothing happens where they are there already.
     """
     warm_reading()
     _warm_gating()
+    _warm_nuclei()
     _warm_cells()
 
 
@@ -60,6 +63,13 @@ def warm_reading() -> None:
             word = np.zeros(1, dtype=f"u{width}")
             decode_words(word, word, out)
         decode_bytes(byte, place, one + 1, mask, is_float, first, none, out.reshape(1, 1))
+
+
+def _warm_nuclei() -> None:
+    """Find the nuclei of a small image."""
+    image, box = np.ones((8, 8), np.uint16), Box(0, 8, 0, 8)
+    prepared = WatershedMethod().prepare(lambda part: image[part.slices], (8, 8), diameter_px=4.0)
+    count_seeds(prepared.label_block(image, box, outer=box), box, slide_width=8)
 
 
 def _warm_cells() -> None:

@@ -18,7 +18,8 @@ from chc_gating.imaging.diameter import estimate_diameter
 from chc_gating.imaging.methods import UnfitImageError, choose_method
 from chc_gating.imaging.network_levels import measure_range
 from chc_gating.imaging.nuclei import segment_nuclei
-from chc_gating.kernels import dips, interpolate, resample, watershed
+from chc_gating.imaging.nucleus_steps import climb_once, label_basins
+from chc_gating.kernels import dips, interpolate, resample
 
 SPLIT = Path(__file__).parents[2] / "training" / "split.tsv"
 
@@ -87,18 +88,18 @@ def test_background_scores_nothing() -> None:
 def test_maxima_are_one_nucleus_where_the_distance_hardly_dips(dip: int, nuclei: int) -> None:
     score = np.zeros((3, 9), np.int32)
     score[1] = [20, 60, 100, 97, dip, 98, 120, 60, 20]
-    ways, inside = watershed.climb_once(score)
+    ways, inside = climb_once(score)
     dips.join_shallow(score, ways, inside, 6, 85)
-    seeds = watershed.label_basins(ways, inside, score, 30, 0, 20)
+    seeds = label_basins(ways, inside, score, lowest_seed=30, share=0, radius=20)
     assert np.unique(seeds[seeds >= 0]).size == nuclei
 
 
 def test_maxima_apart_stay_apart() -> None:
     score = np.zeros((1, 12), np.int32)
     score[0] = [5, 9, 8, 8, 8, 8, 8, 8, 8, 8, 9, 5]
-    ways, inside = watershed.climb_once(score)
+    ways, inside = climb_once(score)
     dips.join_shallow(score, ways, inside, 4, 50)
-    seeds = watershed.label_basins(ways, inside, score, 1, 0, 20)
+    seeds = label_basins(ways, inside, score, lowest_seed=1, share=0, radius=20)
     assert {1, 10} <= set(np.unique(seeds).tolist())
 
 
@@ -200,9 +201,9 @@ def test_the_outer_maxima_of_a_bent_nucleus_are_joined_by_the_one_between() -> N
     for y, x in [(2, 2), (3, 3), (4, 4), (5, 5), (6, 6), (5, 7), (4, 8), (3, 9), (2, 10)]:
         score[y, x] = 80
     score[2, 2], score[6, 6], score[2, 10] = 100, 90, 110
-    ways, inside = watershed.climb_once(score)
+    ways, inside = climb_once(score)
     dips.join_shallow(score, ways, inside, 9, 80)
-    seeds = watershed.label_basins(ways, inside, score, 30, 0, 20)
+    seeds = label_basins(ways, inside, score, lowest_seed=30, share=0, radius=20)
     assert np.unique(seeds[seeds >= 0]).tolist() == [2 * 13 + 10]
 
 

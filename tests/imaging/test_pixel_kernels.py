@@ -6,9 +6,19 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from chc_gating.imaging.blocks import Box
 from chc_gating.imaging.nucleus_scale import NucleusScale
+from chc_gating.imaging.nucleus_steps import (
+    climb_once,
+    find_contrast,
+    join_maxima,
+    label_basins,
+    mean_box,
+    measure_depth,
+    smooth_image,
+)
 from chc_gating.imaging.rings import grow_cells
-from chc_gating.kernels import pixels_contrast, pixels_smooth, watershed
+from chc_gating.kernels.pixel_units import OUTSIDE, WEIGHT_BITS
 
 RNG = np.random.default_rng(5)
 
@@ -20,17 +30,17 @@ def test_smoothing_equals_a_convolution_within_its_rounding() -> None:
     padded = np.pad(image.astype(float), weights.size // 2, mode="edge")
     rows = np.apply_along_axis(np.convolve, 0, padded, share, "valid")
     expected = np.apply_along_axis(np.convolve, 1, rows, share, "valid")
-    found = pixels_smooth.smooth_image(image, weights) / 16
+    found = smooth_image(image, weights) / 16
     assert np.abs(found - expected).max() <= 2 / 16
 
 
 @pytest.mark.parametrize("diameter", [6.0, 14.0, 40.0, 150.0])
 def test_weights_sum_to_one_and_keep_a_flat_saturated_image(diameter: float) -> None:
     weights = NucleusScale(diameter).weights
-    assert weights.sum() == 1 << pixels_smooth.WEIGHT_BITS
+    assert weights.sum() == 1 << WEIGHT_BITS
     assert (weights >= 0).all()
     flat = np.full((9, 9), 65535, np.uint16)
-    assert (pixels_smooth.smooth_image(flat, weights) == 65535 * 16).all()
+    assert (smooth_image(flat, weights) == 65535 * 16).all()
 
 
 def window_of(image: NDArray[np.int32], y: int, x: int, radius: int) -> NDArray[np.int32]:
@@ -41,7 +51,7 @@ def window_of(image: NDArray[np.int32], y: int, x: int, radius: int) -> NDArray[
 @pytest.mark.parametrize("radius", [1, 3, 12, 30])
 def test_means_and_contrast_equal_their_definitions(shape: tuple[int, int], radius: int) -> None:
     image = RNG.integers(0, 1 << 20, shape).astype(np.int32)
-    mean = pixels_contrast.mean_box(image, radius)
+    mean = mean_box(image, radius)
     expected = np.empty((3, *shape), np.int32)
     for y in range(shape[0]):
         for x in range(shape[1]):
@@ -53,9 +63,10 @@ def test_means_and_contrast_equal_their_definitions(shape: tuple[int, int], radi
             inside = over > max(90_000, 40 * (high - low) // 100)
             expected[:, y, x] = (window.sum() // window.size, over, inside)
     np.testing.assert_array_equal(mean, expected[0])
-    for box in ((0, shape[0], 0, shape[1]), (shape[0] // 2, shape[0], shape[1] // 3, shape[1])):
-        contrast, mask = pixels_contrast.find_contrast(image, mean, radius, 90_000, 40, box)
-        rows, columns = slice(box[0], box[1]), slice(box[2], box[3])
+    whole = Box(0, shape[0], 0, shape[1])
+    for box in (whole, Box(shape[0] // 2, shape[0], shape[1] // 3, shape[1])):
+        contrast, mask = find_contrast(image, mean, radius, floor=90_000, percent=40, box=box)
+        rows, columns = box.slices
         np.testing.assert_array_equal(contrast, expected[1, rows, columns])
         np.testing.assert_array_equal(mask, expected[2, rows, columns])
 
@@ -65,7 +76,7 @@ def test_depth_follows_the_euclidean_distance_within_the_chamfers_error() -> Non
     mask = np.ones((61, 61), np.bool_)
     mask[30, 30] = False
     y, x = np.mgrid[:61, :61]
-    depth = pixels_smooth.measure_depth(mask, 5 * 1000)
+    depth = measure_depth(mask, 5 * 1000)
     distance = np.hypot(y - 30, x - 30)
     assert (np.abs(depth / 5 - distance) <= 0.0202 * distance + 1e-9).all()
 
@@ -73,22 +84,22 @@ def test_depth_follows_the_euclidean_distance_within_the_chamfers_error() -> Non
 def test_depth_is_capped_so_that_its_reach_is_finite() -> None:
     mask = np.ones((5, 60), np.bool_)
     mask[:, 0] = False
-    depth = pixels_smooth.measure_depth(mask, 50)
+    depth = measure_depth(mask, 50)
     assert depth[2].tolist() == [min(5 * x, 50) for x in range(60)]
 
 
 def test_equal_maxima_give_one_seed_each_by_raster_order() -> None:
     score = np.array([[0, 0, 0, 0], [0, 7, 7, 0], [0, 7, 7, 0], [0, 0, 0, 0]], np.int32)
-    ways, inside = watershed.climb_once(score)
+    ways, inside = climb_once(score)
     assert inside.tolist() == [5, 6, 9, 10]
     assert ways[1:3, 1:3].tolist() == [[5, 5], [5, 5]]
-    assert (ways[score == 0] == watershed.OUTSIDE).all()
+    assert (ways[score == 0] == OUTSIDE).all()
 
 
 def basins(score: NDArray[np.int32], *, join: int, radius: int = 20) -> NDArray[np.int32]:
-    ways, inside = watershed.climb_once(score)
-    watershed.join_maxima(score, ways, inside, join)
-    return watershed.label_basins(ways, inside, score, 1, 0, radius)
+    ways, inside = climb_once(score)
+    join_maxima(score, ways, inside, radius=join)
+    return label_basins(ways, inside, score, lowest_seed=1, share=0, radius=radius)
 
 
 def test_a_lower_maximum_within_reach_is_joined_and_one_beyond_is_not() -> None:
@@ -106,7 +117,7 @@ def test_a_basin_ends_at_the_largest_radius_from_its_seed() -> None:
     score = np.arange(1, 41, dtype=np.int32)[np.newaxis]
     found = basins(score, join=1, radius=10)[0]
     assert (found[29:] == 39).all()
-    assert (found[:29] == watershed.OUTSIDE).all()
+    assert (found[:29] == OUTSIDE).all()
 
 
 def grow_slowly(labels: NDArray[np.int32], radius: float) -> NDArray[np.int32]:

@@ -144,6 +144,15 @@ def test_code_that_counts_references_is_not_taken_over(folder: Path) -> None:
     assert chc_gating.kernels.shapes is shapes
 
 
-def test_gating_a_tube_imports_no_numba() -> None:
-    code = "import sys, chc_gating.stages.gate_flow; sys.exit('numba' in sys.modules)"
+@pytest.mark.parametrize(
+    "modules",
+    [
+        "stages.gate_flow",
+        "stages.segment, chc_gating.imaging.watershed_nuclei",
+        "stages.measure",
+        "stages.gate_image",
+    ],
+)
+def test_gating_a_tube_or_a_slide_imports_no_numba(modules: str) -> None:
+    code = f"import sys, chc_gating.{modules}; sys.exit('numba' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

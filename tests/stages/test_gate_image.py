@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -114,6 +116,29 @@ def test_every_cell_has_a_class_and_every_candidate_a_crop(folder: Path) -> None
     outlines = tifffile.imread(out / "outlines.tif")
     half = stack.size_px // 2
     assert (outlines[:, half, half] == 1).all()
+
+
+IN_PROCESS = """
+import sys
+from pathlib import Path
+from chc_gating.stages.gate_image import gate_image
+from chc_gating.stages.measure import measure
+from chc_gating.stages.segment import segment
+slide, panel, gates, out = map(Path, sys.argv[1:])
+segment(slide, panel=panel, output=out)
+measure(slide, panel=panel, labels=out, output=out)
+gate_image(out, slide=slide, panel=panel, gates=gates, output=out)
+sys.exit("numba" in sys.modules)
+"""
+
+
+def test_once_compiled_a_slide_is_read_to_its_counts_without_numba(folder: Path) -> None:
+    watershed = "segmentation: {method: watershed}\n"
+    (folder / "panel.yaml").write_text(PANEL + watershed)
+    files = [folder / name for name in ("slide.tif", "panel.yaml", "gates.yaml", "again")]
+    command = [sys.executable, "-c", IN_PROCESS, *map(str, files)]
+    subprocess.run(command, check=False)  # compiles what no test compiled before
+    assert subprocess.run(command, check=False).returncode == 0
 
 
 def test_damaged_measurements_are_refused(folder: Path) -> None:
