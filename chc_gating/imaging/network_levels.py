@@ -55,8 +55,10 @@ def measure_range(pieces: Iterable[GreyImage]) -> GreyRange:
     as bright as the 70th percentile by squared contrast: where nuclei are rare, an uneven
     background outnumbers them, but not by that measure. They are at least 24 SD above, of the
     noise and of the spread of the background; 60 of the spread where nothing exceeds 12, as in
-    noise alone that a blur made smooth. Noise and spread are medians over pieces. Pieces of one
-    value alone, which no camera made, count only where there are no others.
+    noise alone that a blur made smooth. What is twice as bright as the background is no noise:
+    then the spread does not count, since in tissue, which leaves little background, it is that of
+    the cells. Noise and spread are medians over pieces. Pieces of one value alone, which no camera
+    made, count only where there are no others.
     """
     greys = [as_uint16(piece) for piece in pieces if piece.size]
     greys = [grey for grey in greys if grey.min() < grey.max()] or greys[:1]
@@ -75,9 +77,11 @@ def measure_range(pieces: Iterable[GreyImage]) -> GreyRange:
     light = bright * np.arange(_LEVELS, dtype=np.float64) ** 2
     spread = float(np.median(spreads))
     contrast = float(_find_percentile(light, _BRIGHT_PERCENT))
-    widths = _SPREAD_FLOOR if contrast > _NOTHING * spread else _SPREAD_OF_NOTHING
-    contrast = max(contrast, _NOISE_FLOOR * noise, widths * spread, _LEAST_RANGE)
     background = float(np.median(lows))
+    widths = _SPREAD_FLOOR if contrast > _NOTHING * spread else _SPREAD_OF_NOTHING
+    if contrast > background > 0:
+        widths = 0.0
+    contrast = max(contrast, _NOISE_FLOOR * noise, widths * spread, _LEAST_RANGE)
     return GreyRange(low=background, high=background + contrast)
 
 
