@@ -21,6 +21,8 @@ three pipetting steps. Two such errors make a factor of 1.26 the smallest that i
 DIFFERENTIAL_CV = 0.128
 """Error of lymphocytes + monocytes without ``cbc_cv``: a differential of 100 cells by hand."""
 DISAGREE = "exposure_routes_disagree"
+LOSSES = "a larger plated volume may be losses in handling"
+"""Without a known recovery cells that were lost look like a volume that was not examined."""
 
 Errors = Mapping[str, float]
 """Coefficients of variation by what they are of; what two routes share cancels."""
@@ -74,7 +76,7 @@ def compare_volumes(
     ratio, note, one_sided = taken.volume_ml / other.volume_ml, "", False
     if taken.recovery_applies and not other.recovery_applies:
         if recovery is None:
-            note, one_sided = "a larger plated volume may be losses in handling", True
+            note, one_sided = LOSSES, True
         else:
             ratio *= recovery.rate
             cvs.append(_find_recovery_cv(recovery))
@@ -94,12 +96,15 @@ def compare_volumes(
 
 def describe_comparison(one: RouteComparison) -> str:
     """Return a comparison as a step of an exposure's account."""
+    text = (
+        f"beside it {one.source} gives {one.volume_ml:.4g} mL: the volume taken is {one.ratio:.3g} "
+        "times it"
+    )
+    if one.p == 1.0 and one.note == LOSSES:
+        return f"{text}, of which nothing follows: {one.note}"
     verdict = "beyond" if one.disagrees else "within"
     note = f"; {one.note}" if one.note else ""
-    return (
-        f"beside it {one.source} gives {one.volume_ml:.4g} mL: the volume taken is {one.ratio:.3g} "
-        f"times it, {verdict} their errors (CV {100 * one.cv:.2g} %, p {one.p:.2g}){note}"
-    )
+    return f"{text}, {verdict} their errors (CV {100 * one.cv:.2g} %, p {one.p:.2g}){note}"
 
 
 def _find_recovery_cv(recovery: Recovery) -> float:

@@ -8,8 +8,10 @@ import pytest
 from count_cases import FRACTIONS, count_case, find_row, make_draw, make_result, make_row
 from scipy.stats import norm
 
+from chc_gating.counting.route_agreement import LOSSES, describe_comparison
 from chc_gating.model.acquisition import FlowFacts
 from chc_gating.model.count import AcquisitionSummary, DrawCount
+from chc_gating.model.exposure import RouteComparison
 
 FLAG = "exposure_routes_disagree"
 BEADS = {"bead_population": "beads", "beads_added": 50_000.0, "blood_in_tube_ml": 1.0}
@@ -105,3 +107,16 @@ def test_no_route_is_compared_where_a_recovery_end_to_end_replaces_them() -> Non
 def test_one_route_alone_is_held_against_nothing() -> None:
     counted = count_case([make_draw()], [(make_row(**FRACTIONS), make_result())])
     assert only(counted).other_routes == ()
+
+
+def test_a_plated_volume_larger_than_the_cells_show_is_not_called_within_errors() -> None:
+    one = RouteComparison(
+        source="nucleated_cells",
+        volume_ml=0.001,
+        ratio=57.9,
+        cv=0.06,
+        p=1.0,
+        disagrees=False,
+        note=LOSSES,
+    )
+    assert describe_comparison(one).endswith("57.9 times it, of which nothing follows: " + LOSSES)
