@@ -48,7 +48,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/.installed-test: $(VENV)/.installed
-	$(PY) -m pip $(INSTALL_PINNED) -e '.[test]'
+	$(PY) -m pip $(INSTALL_PINNED) -e '.[test,czi,nd2]'
 	touch $@
 
 # The Slurm plugin slows every start of Snakemake (it asks the cluster for its settings when it is
