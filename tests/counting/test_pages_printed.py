@@ -236,7 +236,7 @@ def assert_zeros_have_bounds(name: str, page: str) -> None:
 
 
 def assert_lead_times_are_intervals(text: str) -> None:
-    for sentence in re.findall(r"From [^.\n]* to [^:\n]*:[^\n]*", text):
+    for sentence in re.findall(r"From [^.\n]* to [^.:\n]*:[^\n]*", text):
         assert re.search(r"between|at least|at most|not bounded", sentence), sentence
 
 
