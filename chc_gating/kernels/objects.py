@@ -23,7 +23,8 @@ import logging
 import os
 import sys
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     import llvmlite.binding as llvm
 
 _LOG = logging.getLogger(__name__)
+_BUILD_LOG = _LOG.getChild("build")
+"""Says that somebody waits for a kernel."""
 
 _Entry = Callable[[Any, Any, int], int]
 
@@ -51,6 +54,17 @@ class Laid:
     given: object
     form: str
     words: array[int]
+
+
+@contextmanager
+def building_ahead() -> Iterator[None]:
+    """Compile kernels without a warning: that is what they are called for."""
+    level = _BUILD_LOG.level
+    _BUILD_LOG.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        _BUILD_LOG.setLevel(level)
 
 
 def lay_out(given: object) -> Laid:
@@ -118,7 +132,7 @@ class Compiled:
     def _build(self, form: str) -> tuple[str, bytes]:
         from chc_gating.kernels.build_object import build_object
 
-        _LOG.warning(
+        _BUILD_LOG.warning(
             "kernel %s is compiled for this processor, once; `chc warm` does that ahead", self.name
         )
         symbol, code = build_object(self.module, self.name, form)

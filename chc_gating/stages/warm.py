@@ -16,6 +16,7 @@ from chc_gating.imaging.quality_maps import QualityMaps
 from chc_gating.imaging.sums import BlockPixels, MeasureRule, index_cells
 from chc_gating.imaging.watershed_nuclei import WatershedMethod
 from chc_gating.kernels.entries import decode_bytes, decode_words, find_inside_polygon
+from chc_gating.kernels.objects import building_ahead
 from chc_gating.model.events import EventStream
 from chc_gating.model.gates import Gates
 from chc_gating.model.panel import Panel
@@ -27,10 +28,11 @@ def warm() -> None:
     They are kept beside the code, or in the user's cache folder where that cannot be written; a
     process that finds them there loads them. Nothing happens where they are there already.
     """
-    warm_reading()
-    _warm_gating()
-    _warm_nuclei()
-    _warm_cells()
+    with building_ahead():
+        warm_reading()
+        _warm_gating()
+        _warm_nuclei()
+        _warm_cells()
 
 
 def _warm_gating() -> None:

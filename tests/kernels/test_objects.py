@@ -12,7 +12,7 @@ from numba.core.errors import TypingError
 
 import chc_gating.kernels
 from chc_gating.kernels import density, objects, shapes
-from chc_gating.kernels.objects import Compiled, lay_out
+from chc_gating.kernels.objects import Compiled, building_ahead, lay_out
 
 POINTS = np.random.default_rng(5).normal(0.0, 2.0, (500, 2))
 STAR = np.array([[0.0, 3.0], [2.0, -3.0], [-3.0, 1.0], [3.0, 1.0], [-2.0, -3.0]])
@@ -156,3 +156,13 @@ def test_code_that_counts_references_is_not_taken_over(folder: Path) -> None:
 def test_gating_a_tube_or_a_slide_imports_no_numba(modules: str) -> None:
     code = f"import sys, chc_gating.{modules}; sys.exit('numba' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_kernel_that_is_built_ahead_is_built_without_a_warning(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING)
+    with building_ahead():
+        np.testing.assert_array_equal(call(polygon()), expected())
+    assert list(folder.iterdir())
+    assert not caplog.records
