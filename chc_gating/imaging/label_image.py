@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -13,12 +12,13 @@ from numpy.typing import NDArray
 
 from chc_gating.errors import RawFileError
 from chc_gating.imaging.blocks import Box
+from chc_gating.imaging.closing import Closing
 from chc_gating.imaging.planes import FlatPlane, PagePlane, SegmentCache
 
 _AGAIN = "export the labels as a TIFF of uint32"
 
 
-class LabelImageFile:
+class LabelImageFile(Closing):
     """A TIFF of one whole number per pixel: 0 is background, any other a nucleus."""
 
     def __init__(self, path: Path, *, shape: tuple[int, int]) -> None:
@@ -85,14 +85,3 @@ class LabelImageFile:
     def close(self) -> None:
         """Close the file."""
         self._file.close()
-
-    def __enter__(self) -> LabelImageFile:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
 
 import numpy as np
 import tifffile
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 
 from chc_gating.errors import ChcError
 from chc_gating.imaging.blocks import BLOCK_PX, Box
+from chc_gating.imaging.closing import Closing
 from chc_gating.imaging.planes import PagePlane, SegmentCache
 from chc_gating.storage.atomic import replacing
 
@@ -58,7 +58,7 @@ def write_labels(path: Path, shape: tuple[int, int], blocks: Iterator[LabelImage
         )
 
 
-class Labels:
+class Labels(Closing):
     """A labels.tif opened for reading."""
 
     def __init__(self, path: Path) -> None:
@@ -87,14 +87,3 @@ class Labels:
     def close(self) -> None:
         """Close the file."""
         self._file.close()
-
-    def __enter__(self) -> Labels:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()

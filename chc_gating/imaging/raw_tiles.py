@@ -6,7 +6,6 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from chc_gating.errors import RawFileError
 from chc_gating.imaging.blocks import Box
+from chc_gating.imaging.closing import Closing
 from chc_gating.imaging.slide import Slide, open_slide
 from chc_gating.imaging.tile_source import RawTile, find_tiles
 
@@ -155,7 +155,7 @@ def grid_tiles(
         )
 
 
-class TileReader:
+class TileReader(Closing):
     """Reads pixels of tiles; the files of the tiles last read stay open."""
 
     def __init__(self, tiles: TileSet) -> None:
@@ -187,15 +187,8 @@ class TileReader:
         self._held.move_to_end(key)
         return slide
 
-    def __enter__(self) -> TileReader:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Close the files that are open."""
         for slide in self._held.values():
             slide.close()
         self._held.clear()

@@ -5,19 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from numpy.typing import NDArray
 
 from chc_gating.errors import RawFileError
 from chc_gating.imaging.blocks import Box
+from chc_gating.imaging.closing import Closing
 from chc_gating.imaging.formats import open_layout
 from chc_gating.imaging.layout import Layout, Level, Request
 from chc_gating.imaging.metadata import PLAUSIBLE_UM, SIZE_TOLERANCE, differ
 
 
-class Slide:
+class Slide(Closing):
     """One image of a slide; pixels are read by region.
 
     Attributes
@@ -97,17 +97,6 @@ class Slide:
     def close(self) -> None:
         """Close the file."""
         self._close()
-
-    def __enter__(self) -> Slide:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def open_slide(
