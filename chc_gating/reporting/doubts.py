@@ -113,25 +113,30 @@ def _show_moved_cuts(group: GroupFacts) -> tuple[str, str] | None:
 
 
 def _count_touching(group: GroupFacts) -> tuple[str, str] | None:
-    total = sum(row.count or 0 for row in _whole(group))
-    touching = sum(one.candidate_flags.get("touches_neighbour", 0) for one in group.summed)
-    if not total or not touching:
+    size = _count_flagged(group, "touches_neighbour")
+    if size is None:
         return None
-    return f"{touching:,} of {total:,}", (
-        f"{touching:,} of {total:,} candidates touch a neighbour, so that its signal may lie in "
-        "their ring: look at every crop."
+    return size, (
+        f"{size} candidates touch a neighbour, so that its signal may lie in their ring: look at "
+        "every crop."
     )
 
 
 def _count_explained(group: GroupFacts) -> tuple[str, str] | None:
-    total = sum(row.count or 0 for row in _whole(group))
-    explained = sum(one.candidate_flags.get("neighbour_spill", 0) for one in group.summed)
-    if not total or not explained:
+    size = _count_flagged(group, "neighbour_spill")
+    if size is None:
         return None
-    return f"{explained:,} of {total:,}", (
-        f"A neighbour's light may explain a marker of {explained:,} of {total:,} candidates: "
-        "do not use the number before a person has looked at every card."
+    return size, (
+        f"A neighbour's light may explain a marker of {size} candidates: do not use the number "
+        "before a person has looked at every card."
     )
+
+
+def _count_flagged(group: GroupFacts, flag: str) -> str | None:
+    """Return how many of how many candidates carry a flag; None where none does."""
+    total = sum(row.count or 0 for row in _whole(group))
+    flagged = sum(one.candidate_flags.get(flag, 0) for one in group.summed)
+    return f"{flagged:,} of {total:,}" if total and flagged else None
 
 
 def _count_unstable(group: GroupFacts) -> tuple[str, str] | None:

@@ -64,16 +64,7 @@ def _draw_curves(
         for colour, width in (("white", 3.0), (_GATE, 1.3)):
             axes.plot(x.locate(curve[:, 0]), y.locate(curve[:, 1]), color=colour, lw=width)
     left, top = curves[-1][np.argmax(curves[-1][:, 1])]
-    axes.annotate(
-        name,
-        (float(x.locate(left)), float(y.locate(top))),
-        xytext=(4, -4),
-        textcoords="offset points",
-        ha="left",
-        va="top",
-        color=_GATE,
-        bbox=_label_box(),
-    )
+    _label(axes, name, (float(x.locate(left)), float(y.locate(top))))
 
 
 def _draw_rectangle(
@@ -90,16 +81,7 @@ def _draw_rectangle(
         axes.add_patch(
             Rectangle((left, bottom), right - left, top - bottom, fill=False, ec=colour, lw=width)
         )
-    axes.annotate(
-        name,
-        (left, top),
-        xytext=(4, -4),
-        textcoords="offset points",
-        ha="left",
-        va="top",
-        color=_GATE,
-        bbox=_label_box(),
-    )
+    _label(axes, name, (left, top))
 
 
 def _draw_ratio(
@@ -114,21 +96,22 @@ def _draw_ratio(
         inside = (other >= density.y_edges[0]) & (other <= density.y_edges[-1])
         for colour, width in (("white", 3.0), (_GATE, 1.3)):
             axes.plot(x.locate(positive[inside]), y.locate(other[inside]), color=colour, lw=width)
+    _label(axes, f"{name}: {ratio.of[0]} / {ratio.of[1]}", (0, 1), xycoords="axes fraction")
+
+
+def _label(axes: Any, text: str, place: tuple[float, float], *, xycoords: str = "data") -> None:
+    """Write a gate's name just inside of its upper left corner."""
     axes.annotate(
-        f"{name}: {ratio.of[0]} / {ratio.of[1]}",
-        (0, 1),
-        xycoords="axes fraction",
+        text,
+        place,
+        xycoords=xycoords,
         xytext=(4, -4),
         textcoords="offset points",
         ha="left",
         va="top",
         color=_GATE,
-        bbox=_label_box(),
+        bbox={"boxstyle": "square,pad=0.15", "fc": "white", "ec": "none", "alpha": 0.85},
     )
-
-
-def _label_box() -> dict[str, object]:
-    return {"boxstyle": "square,pad=0.15", "fc": "white", "ec": "none", "alpha": 0.85}
 
 
 def cuts_of(result: AcquisitionResult, density: Density) -> list[AppliedCut]:

@@ -60,7 +60,7 @@ def _draw_density(density: Density, evidence: Evidence, *, identifier: str) -> P
     x_name, y_name = names.get(density.x, density.x), names.get(density.y, density.y)
     return Picture(
         svg=svg,
-        alt=_alt(density, population, x_name, y_name, shown, cuts, drawn),
+        alt=_alt(population, x_name, y_name, shown, cuts, drawn),
         caption=_caption(
             density,
             shown,
@@ -175,7 +175,6 @@ def _cut_words(cut: AppliedCut) -> str:
 
 
 def _alt(
-    density: Density,
     population: str,
     x_name: str,
     y_name: str,
