@@ -105,7 +105,7 @@ def explain_candidates(
     covered = _cover_rings(cells, rows, candidates, near)
     for name in (*cells.leukocyte_channels, *cells.epithelial_channels):
         columns[f"spill_share:{name}"] = _describe_spill(
-            cells, rows, candidates, near, covered=covered, channel=name
+            rows, candidates, near, covered=covered, channel=name
         )
     for name in cells.leukocyte_channels:
         columns[f"spill_p:{name}"] = _shuffle(
@@ -179,7 +179,6 @@ def _cover_rings(
 
 
 def _describe_spill(
-    cells: SlideCells,
     rows: MeasuredRows,
     candidates: Rows,
     near: Sequence[Rows],

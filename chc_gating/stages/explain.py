@@ -43,7 +43,6 @@ def build_field(cells: CellStream, measurement: Measurement) -> CellField:
 
 def explain(
     result: GatingResult,
-    cells: CellStream,
     field: CellField,
     *,
     origin: Origin,

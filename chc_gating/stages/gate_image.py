@@ -114,9 +114,7 @@ def gate_image(
             )
             result = _gate(cells, origin, spillover=found, cuts=cuts, threads=threads)
             field = build_field(cells, measurement)
-            told = explain(
-                result, cells, field, origin=origin, measured=measured, measurement=measurement
-            )
+            told = explain(result, field, origin=origin, measured=measured, measurement=measurement)
             result = told.result
             write_slide_crops(
                 folder,
