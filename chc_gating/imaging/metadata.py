@@ -37,8 +37,6 @@ PLAUSIBLE_UM = (0.02, 20.0)
 SIZE_TOLERANCE = 0.01
 """Two pixel sizes that differ by less are one."""
 
-MAX_CHANNELS = 10_000
-
 
 class MetadataError(ValueError):
     """The metadata cannot be used; the message says why, without its values."""

@@ -21,6 +21,24 @@ class UnfitImageError(ValueError):
     """A method cannot be used on an image of this kind; the text says why and what to do."""
 
 
+LARGEST_DIAMETER_PX = 200
+"""Of typical nuclei: a block with its halo then has some 20 million pixels."""
+
+
+def check_diameter(diameter_px: float, *, smallest_px: float = 0) -> None:
+    """Raise UnfitImageError where nuclei are too large for a block, or too small to tell."""
+    if diameter_px > LARGEST_DIAMETER_PX:
+        raise UnfitImageError(
+            f"nuclei of {diameter_px:.0f} px are more than {LARGEST_DIAMETER_PX} px across; "
+            "correct pixel_size_um or nucleus_um, or export the image at a lower resolution"
+        )
+    if diameter_px < smallest_px:
+        raise UnfitImageError(
+            f"nuclei of {diameter_px:.1f} px are less than {smallest_px} px across; "
+            "correct pixel_size_um or nucleus_um, or take an image of a higher resolution"
+        )
+
+
 class PreparedMethod(Protocol):
     """A method that knows all it needs of the whole slide, and labels it block by block."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from chc_gating.imaging.blocks import spread_boxes
-from chc_gating.imaging.methods import UnfitImageError
+from chc_gating.imaging.methods import check_diameter
 from chc_gating.imaging.network import load_network
 from chc_gating.imaging.network_diameter import find_diameter
 from chc_gating.imaging.network_levels import measure_range
@@ -15,10 +15,8 @@ from chc_gating.imaging.statistics import ReadBox
 from chc_gating.imaging.terrain import GreyImage
 
 _SAMPLE_BOXES, _SAMPLE_PX = 36, 320
-_SMALLEST_DIAMETER_PX, _LARGEST_DIAMETER_PX = 4, 200
-"""Of typical nuclei: smaller ones show no outline; a block and the halo of larger ones have
-20 million pixels.
-"""
+_SMALLEST_DIAMETER_PX = 4
+"""Of typical nuclei: smaller ones show no outline."""
 
 
 @dataclass(frozen=True)
@@ -43,21 +41,8 @@ class NetworkMethod:
         Raises UnfitImageError where nuclei are too small to tell, or so large that a block's halo
         would fill the memory.
         """
-        _check_diameter(diameter_px)
+        check_diameter(diameter_px, smallest_px=_SMALLEST_DIAMETER_PX)
         boxes = spread_boxes(shape, count=_SAMPLE_BOXES, side=_SAMPLE_PX)
         network = load_network()
         scale = NetworkScale(diameter_px, network.facts.target_diameter_px, network.reach_px)
         return PreparedNetwork(network, scale, measure_range(map(read, boxes)), shape)
-
-
-def _check_diameter(diameter_px: float) -> None:
-    if diameter_px > _LARGEST_DIAMETER_PX:
-        raise UnfitImageError(
-            f"nuclei of {diameter_px:.0f} px are more than {_LARGEST_DIAMETER_PX} px across; "
-            "correct pixel_size_um or nucleus_um, or export the image at a lower resolution"
-        )
-    if diameter_px < _SMALLEST_DIAMETER_PX:
-        raise UnfitImageError(
-            f"nuclei of {diameter_px:.1f} px are less than {_SMALLEST_DIAMETER_PX} px across; "
-            "correct pixel_size_um or nucleus_um, or take an image of a higher resolution"
-        )

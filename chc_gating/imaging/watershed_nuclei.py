@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 from chc_gating.imaging.blocks import Box
 from chc_gating.imaging.diameter import estimate_diameter
-from chc_gating.imaging.methods import SeedImage, UnfitImageError
+from chc_gating.imaging.methods import SeedImage, check_diameter
 from chc_gating.imaging.nucleus_scale import NucleusScale
 from chc_gating.imaging.nucleus_steps import climb_once, join_maxima, keep_nuclei, label_basins
 from chc_gating.imaging.records import Parameters
@@ -30,9 +30,6 @@ from chc_gating.imaging.terrain import GreyImage, survey_terrain
 
 _EDGE_PERCENT = 25
 """A nucleus ends where its contrast falls below this share of its seed's."""
-
-_LARGEST_DIAMETER_PX = 200
-"""Of typical nuclei: a block with its halo then has 19 million pixels."""
 
 
 @dataclass(frozen=True)
@@ -55,11 +52,7 @@ class WatershedMethod:
 
         Raises UnfitImageError where nuclei are so large that a block's halo would fill the memory.
         """
-        if diameter_px > _LARGEST_DIAMETER_PX:
-            raise UnfitImageError(
-                f"nuclei of {diameter_px:.0f} px are more than {_LARGEST_DIAMETER_PX} px across; "
-                "correct pixel_size_um or nucleus_um, or export the image at a lower resolution"
-            )
+        check_diameter(diameter_px)
         scale = NucleusScale(diameter_px)
         return PreparedWatershed(scale, measure_statistics(read, shape, scale=scale), shape[1])
 

@@ -15,9 +15,6 @@ from chc_gating.kernels.options import kernel
 
 IntImage = NDArray[np.int32]
 
-LARGEST_WINDOW = 1000
-"""Largest half width of a window: a column's sum of levels of 20 bits then fits int32."""
-
 
 @kernel
 def _slide_along(columns, radius: int, sums) -> None:  # type: ignore[no-untyped-def]
@@ -46,7 +43,8 @@ def mean_box(  # type: ignore[no-untyped-def]
 ) -> None:
     """Write the mean, rounded down, of the square of ``radius`` around each pixel.
 
-    The square is clipped to the image. Levels have at most 20 bits. Room to work in: ``padded``
+    The square is clipped to the image. Levels have at most 20 bits and ``radius`` is at most 1,000
+    (callers have 300): then a column's sum fits int32. Room to work in: ``padded``
     (x + 2 radius + 1) int32 zeros, ``space`` (2, x).
     """
     height, width = image.shape
