@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chc_gating.kernels.options import kernel
-from chc_gating.kernels.watershed import Pixels, ScoreImage, WayImage
+from chc_gating.kernels.watershed import Pixels, ScoreImage, WayImage, list_maxima
 
 
 @kernel
@@ -67,13 +67,7 @@ def join_shallow(
     up = ways.ravel()
     is_maximum = np.zeros((height, width), np.bool_)
     found = np.empty(inside.size, np.int32)
-    count = 0
-    for here in inside:
-        if up[here] == here:
-            found[count] = here
-            count += 1
-            is_maximum[here // width, here % width] = True
-    for here in found[:count]:
+    for here in found[: list_maxima(up, inside, is_maximum, found)]:
         y, x = np.int64(here // width), np.int64(here % width)
         best, to_y, to_x = score[y, x], y, x
         needed = percent * np.int64(best)

@@ -87,6 +87,22 @@ def _line_is_inside(score: ScoreImage, y0: int, x0: int, y1: int, x1: int) -> bo
 
 
 @kernel
+def list_maxima(up: Pixels, inside: Pixels, is_maximum, found: Pixels) -> int:  # type: ignore[no-untyped-def]
+    """Write the maxima among the pixels ``inside``, in order; return how many there are.
+
+    They are marked in ``is_maximum`` (y, x) bool, False before, and stand first in ``found``.
+    """
+    width = is_maximum.shape[1]
+    count = 0
+    for here in inside:
+        if up[here] == here:
+            found[count] = here
+            count += 1
+            is_maximum[here // width, here % width] = True
+    return count
+
+
+@kernel
 def join_maxima(  # type: ignore[no-untyped-def]
     score: ScoreImage, up: Pixels, inside: Pixels, radius: int, is_maximum, found: Pixels
 ) -> None:
@@ -97,13 +113,7 @@ def join_maxima(  # type: ignore[no-untyped-def]
     Room to work in: ``is_maximum`` (y, x) bool, False, and ``found``, as long as ``inside``.
     """
     height, width = score.shape
-    count = 0
-    for here in inside:
-        if up[here] == here:
-            found[count] = here
-            count += 1
-            is_maximum[here // width, here % width] = True
-    for here in found[:count]:
+    for here in found[: list_maxima(up, inside, is_maximum, found)]:
         y, x = here // width, here % width
         best, best_y, best_x = score[y, x], y, x
         for ny in range(max(y - radius, 0), min(y + radius + 1, height)):
