@@ -12,8 +12,7 @@ from chc_gating.monitoring.change import Measured, find_clinical_p
 from chc_gating.monitoring.control_chart import (
     find_cusum_run_length,
     find_reference,
-    run_cusum,
-    run_ewma,
+    run_charts,
 )
 from chc_gating.monitoring.false_alarms import Follow, find_false_alarm_chance
 from chc_gating.monitoring.power import POWER, find_critical_count, find_smallest_rise
@@ -70,15 +69,8 @@ def _follow(rng: Generator, rate: float, rules: MonitorRules, *, known: bool) ->
     if low == 0:
         return False
     counts = rng.poisson(rate * np.array(VOLUMES)).tolist()
-    if rules.alarm_rule == "cusum":
-        reference = find_reference(low, low * rules.cusum_ratio)
-        sums = run_cusum(counts, VOLUMES, reference_per_ml=reference)
-        signals = [total > rules.cusum_h for total in sums]
-    else:
-        means, limits = run_ewma(
-            counts, VOLUMES, rate_per_ml=low, weight=rules.ewma_weight, width=rules.ewma_width
-        )
-        signals = [mean > limit for mean, limit in zip(means, limits, strict=True)]
+    places = run_charts(counts, VOLUMES, low_per_ml=low, rules=rules)
+    signals = [place.signal for place in places]
     return any(one and two for one, two in pairwise(signals))
 
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 from scipy.special import gammaln, xlogy
+
+from chc_gating.monitoring.rules import MonitorRules
 
 SEED = 20_240_502
 _STATES = 400
@@ -80,6 +83,40 @@ def run_ewma(
         values.append(mean)
         limits.append(rate_per_ml + width * math.sqrt(variance))
     return values, limits
+
+
+@dataclass(frozen=True)
+class ChartPoint:
+    """Where a draw stands in both charts, and whether the one that alarms gives a signal."""
+
+    cusum: float
+    ewma_per_ml: float
+    ewma_limit_per_ml: float
+    signal: bool
+
+
+def run_charts(
+    counts: Sequence[float],
+    exposures_ml: Sequence[float],
+    *,
+    low_per_ml: float,
+    rules: MonitorRules,
+) -> list[ChartPoint]:
+    """Return every draw's place in the charts whose rate of no change is ``low_per_ml``."""
+    reference = find_reference(low_per_ml, low_per_ml * rules.cusum_ratio)
+    sums = run_cusum(counts, exposures_ml, reference_per_ml=reference)
+    means, limits = run_ewma(
+        counts,
+        exposures_ml,
+        rate_per_ml=low_per_ml,
+        weight=rules.ewma_weight,
+        width=rules.ewma_width,
+    )
+    by_cusum = rules.alarm_rule == "cusum"
+    return [
+        ChartPoint(total, mean, limit, total > rules.cusum_h if by_cusum else mean > limit)
+        for total, mean, limit in zip(sums, means, limits, strict=True)
+    ]
 
 
 @cache

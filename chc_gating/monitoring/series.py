@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import itertools
 from collections.abc import Sequence
+from dataclasses import asdict
 
 import numpy as np
 
@@ -26,8 +27,7 @@ from chc_gating.monitoring.control_chart import (
     find_cusum_run_length,
     find_ewma_run_length,
     find_reference,
-    run_cusum,
-    run_ewma,
+    run_charts,
 )
 from chc_gating.monitoring.false_alarms import Follow, find_false_alarm_chance
 from chc_gating.monitoring.power import find_critical_count, find_smallest_rise
@@ -187,20 +187,10 @@ def _run_charts(
     counts, volumes = zip(
         *((_numbers(p).count, _numbers(p).exposure_ml) for p in after), strict=True
     )
-    sums = run_cusum(counts, volumes, reference_per_ml=charts.reference_per_ml)
-    means, limits = run_ewma(
-        counts,
-        volumes,
-        rate_per_ml=charts.low_per_ml,
-        weight=rules.ewma_weight,
-        width=rules.ewma_width,
-    )
-    marked = []
-    for point, total, mean, limit in zip(after, sums, means, limits, strict=True):
-        signal = total > rules.cusum_h if rules.alarm_rule == "cusum" else mean > limit
-        found = {"cusum": total, "ewma_per_ml": mean, "ewma_limit_per_ml": limit, "signal": signal}
-        marked.append(point.model_copy(update=found))
-    return marked
+    places = run_charts(counts, volumes, low_per_ml=charts.low_per_ml, rules=rules)
+    return [
+        point.model_copy(update=asdict(place)) for point, place in zip(after, places, strict=True)
+    ]
 
 
 def _find_alarm(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from chc_gating.monitoring.control_chart import find_reference, run_cusum, run_ewma
+from chc_gating.monitoring.control_chart import run_charts
 from chc_gating.monitoring.false_alarms import Follow, find_false_alarm_chance
 from chc_gating.monitoring.rules import MonitorRules
 
@@ -24,15 +24,8 @@ def follow_one(rng: np.random.Generator, rules: MonitorRules, *, baseline_ml: fl
     if low == 0:
         return False
     counts = [int(rng.poisson(0.8 * volume)) for volume in VOLUMES]
-    if rules.alarm_rule == "cusum":
-        reference = find_reference(low, low * rules.cusum_ratio)
-        sums = run_cusum(counts, VOLUMES, reference_per_ml=reference)
-        signals = [total > rules.cusum_h for total in sums]
-    else:
-        means, limits = run_ewma(
-            counts, VOLUMES, rate_per_ml=low, weight=rules.ewma_weight, width=rules.ewma_width
-        )
-        signals = [mean > limit for mean, limit in zip(means, limits, strict=True)]
+    places = run_charts(counts, VOLUMES, low_per_ml=low, rules=rules)
+    signals = [place.signal for place in places]
     return any(
         all(signals[i : i + rules.alarm_confirm])
         for i in range(len(signals) - rules.alarm_confirm + 1)
