@@ -93,28 +93,15 @@ def _strips(mosaic: Mosaic, reader: TileReader) -> Iterator[NDArray[Any]]:
     step = TILE_PX * _STRIP_TILES
     for placed in mosaic.cycles:
         for channel in range(len(placed.cycle.channels)):
-            field = _open_field(placed.flat_fields[channel])
+            field = open_field(placed.flat_fields[channel])
             for y in range(0, height, TILE_PX):
                 for x in range(0, width, step):
                     box = Box(y, min(y + TILE_PX, height), x, min(x + step, width))
-                    yield _blend(mosaic, placed, channel, box=box, reader=reader, field=field)
-
-
-def blend_box(
-    mosaic: Mosaic, placed: PlacedCycle, channel: int, *, box: Box, reader: TileReader
-) -> NDArray[Any]:
-    """Return the pixels of a box of the slide in one channel of a cycle; 0 where no tile lies.
-
-    A tile that lies between pixels is interpolated linearly. Overlapping tiles are averaged, each
-    weighted by the distance to its own edge. Where a pixel that enters is saturated, so is the
-    result: an average would hide it.
-    """
-    field = _open_field(placed.flat_fields[channel])
-    return _blend(mosaic, placed, channel, box=box, reader=reader, field=field)
+                    yield blend_box(mosaic, placed, channel, box=box, reader=reader, field=field)
 
 
 @dataclass(frozen=True)
-class _OpenField:
+class OpenField:
     """The gain of every pixel, (0, 0) for an even field, and the dark level."""
 
     gain: NDArray[np.float64]
@@ -125,21 +112,28 @@ class _OpenField:
         return np.ascontiguousarray(self.gain[box.slices]) if self.gain.size else self.gain
 
 
-def _open_field(flat: FlatField | None) -> _OpenField:
+def open_field(flat: FlatField | None) -> OpenField:
+    """Return a channel's field, worked out once for all boxes; None is an even field."""
     if flat is None:
-        return _OpenField(np.empty((0, 0)), 0.0)
-    return _OpenField(flat.gain(), flat.dark_level)
+        return OpenField(np.empty((0, 0)), 0.0)
+    return OpenField(flat.gain(), flat.dark_level)
 
 
-def _blend(
+def blend_box(
     mosaic: Mosaic,
     placed: PlacedCycle,
     channel: int,
     *,
     box: Box,
     reader: TileReader,
-    field: _OpenField,
+    field: OpenField,
 ) -> NDArray[Any]:
+    """Return the pixels of a box of the slide in one channel of a cycle; 0 where no tile lies.
+
+    A tile that lies between pixels is interpolated linearly. Overlapping tiles are averaged, each
+    weighted by the distance to its own edge. Where a pixel that enters is saturated, so is the
+    result: an average would hide it.
+    """
     tiles = mosaic.tiles
     size = (box.height, box.width)
     light, weight = np.zeros(size), np.zeros(size)

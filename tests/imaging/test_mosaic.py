@@ -13,7 +13,7 @@ from tile_scenes import TILE, cut_tiles, draw_scene, grid_places, stage_um, writ
 from chc_gating.imaging import mosaic as mosaic_module
 from chc_gating.imaging.blocks import Box
 from chc_gating.imaging.flat_field import FlatField
-from chc_gating.imaging.mosaic import Mosaic, PlacedCycle, blend_box, write_mosaic
+from chc_gating.imaging.mosaic import Mosaic, PlacedCycle, blend_box, open_field, write_mosaic
 from chc_gating.imaging.raw_tiles import TileReader, TileSet, open_tiles
 
 PLACES = grid_places(2, 2)
@@ -31,7 +31,8 @@ def blend(
     placed = PlacedCycle(tiles.cycles[0], np.asarray(places, np.float64), (flat, flat))
     with TileReader(tiles) as reader:
         whole = Mosaic(tiles, (placed,), SIZE)
-        return blend_box(whole, placed, 0, box=Box(0, SIZE[0], 0, SIZE[1]), reader=reader)
+        whole_box, field = Box(0, SIZE[0], 0, SIZE[1]), open_field(flat)
+        return blend_box(whole, placed, 0, box=whole_box, reader=reader, field=field)
 
 
 def test_tiles_of_a_scene_give_the_scene(tmp_path: Path) -> None:
