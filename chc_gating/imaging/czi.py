@@ -52,8 +52,7 @@ def open_czi(request: Request) -> Layout:
         return _describe(reader, request, opened)
     except MetadataError as error:
         opened.close()
-        remedy = "" if "; " in str(error) else "; export it as OME-TIFF"
-        raise RawFileError(f"{request.path}: {error}{remedy}") from None
+        raise error.of_file(request.path, remedy="export it as OME-TIFF") from None
     except (MemoryError, OSError, RawFileError):
         opened.close()
         raise

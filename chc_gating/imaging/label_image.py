@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from chc_gating.errors import RawFileError
 from chc_gating.imaging.blocks import Box
 from chc_gating.imaging.closing import Closing
-from chc_gating.imaging.planes import FlatPlane, PagePlane, SegmentCache
+from chc_gating.imaging.planes import FlatPlane, PagePlane, SegmentCache, map_flat_planes
 
 _AGAIN = "export the labels as a TIFF of uint32"
 
@@ -68,15 +68,8 @@ class LabelImageFile(Closing):
                 "resolution"
             )
         if form.is_memmappable and page.is_contiguous:
-            return self._map_plane(page, shape, dtype)
+            return map_flat_planes(page, path=self.path)[0]
         return PagePlane(page, path=self.path, cache=SegmentCache())
-
-    def _map_plane(self, page: Any, shape: tuple[int, int], dtype: np.dtype[Any]) -> FlatPlane:
-        start = int(page.dataoffsets[0])
-        if start + math.prod(shape) * dtype.itemsize > self.path.stat().st_size:
-            raise RawFileError(f"{self.path}: ends before its pixels do; copy the file again")
-        order = dtype.newbyteorder(self._file.byteorder)
-        return FlatPlane(self.path, offset=start, shape=shape, dtype=order)
 
     def read(self, box: Box) -> NDArray[Any]:
         """Return the labels of a box as stored, in native byte order."""

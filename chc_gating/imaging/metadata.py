@@ -9,7 +9,10 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from xml.etree import ElementTree
+
+from chc_gating.errors import RawFileError
 
 UM_PER_UNIT = {
     "m": 1e6,
@@ -40,6 +43,10 @@ SIZE_TOLERANCE = 0.01
 
 class MetadataError(ValueError):
     """The metadata cannot be used; the message says why, without its values."""
+
+    def of_file(self, path: Path, *, remedy: str) -> RawFileError:
+        """Return the fault of a file, with what to do where the message does not say it."""
+        return RawFileError(f"{path}: {self}" if "; " in str(self) else f"{path}: {self}; {remedy}")
 
 
 @dataclass(frozen=True)

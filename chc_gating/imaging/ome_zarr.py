@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 
-from chc_gating.errors import RawFileError
 from chc_gating.imaging.floats import is_readable
 from chc_gating.imaging.layout import Layout, Level, Request, check_image_index, keep_levels
 from chc_gating.imaging.metadata import UM_PER_UNIT, MetadataError
@@ -65,8 +64,7 @@ def open_ome_zarr(request: Request) -> Layout:
         folder, attributes = _find_image(request)
         return _describe(folder, attributes, request)
     except MetadataError as error:
-        remedy = "" if "; " in str(error) else "; export it anew as OME-Zarr 0.4 or 0.5"
-        raise RawFileError(f"{request.path}: {error}{remedy}") from None
+        raise error.of_file(request.path, remedy="export it anew as OME-Zarr 0.4 or 0.5") from None
 
 
 def _find_image(request: Request) -> tuple[Path, Mapping[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import OrderedDict
 from pathlib import Path
@@ -80,6 +81,26 @@ class FlatPlane:
                 f"{self._path}: ends before its pixels do; copy the file again"
             ) from None
         return np.array(rows[:, box.x0 : box.x1], dtype=self._dtype.newbyteorder("="), order="C")
+
+
+def map_flat_planes(
+    page: tifffile.TiffPage | tifffile.TiffFrame, *, path: Path, count: int = 1
+) -> tuple[FlatPlane, ...]:
+    """Return planes that follow one another in the file from where a page's pixels start.
+
+    Raises RawFileError where the file ends before they do.
+    """
+    form: Any = page.keyframe
+    file: Any = page.parent
+    shape = (form.imagelength, form.imagewidth)
+    dtype: np.dtype[Any] = np.dtype(form.dtype).newbyteorder(file.byteorder)
+    size = math.prod(shape) * dtype.itemsize
+    start = int(page.dataoffsets[0])
+    if start + count * size > path.stat().st_size:
+        raise RawFileError(f"{path}: ends before its pixels do; copy the file again")
+    return tuple(
+        FlatPlane(path, offset=start + i * size, shape=shape, dtype=dtype) for i in range(count)
+    )
 
 
 class PagePlane:

@@ -30,7 +30,7 @@ from chc_gating.imaging.metadata import (
     parse_ome,
     pixel_size_from_resolution,
 )
-from chc_gating.imaging.planes import FlatPlane, PagePlane, SegmentCache
+from chc_gating.imaging.planes import PagePlane, SegmentCache, map_flat_planes
 from chc_gating.imaging.qptiff import is_qptiff, sort_pages
 
 # What tifffile logs of a damaged tag may hold the tag's value; the fault is raised here.
@@ -89,8 +89,7 @@ def _find_layout(file: tifffile.TiffFile, request: Request) -> Layout:
             return _find_qpi_layout(file, request)
         return _find_plain_layout(file, request)
     except MetadataError as error:
-        remedy = "" if "; " in str(error) else "; export it as OME-TIFF anew"
-        raise RawFileError(f"{request.path}: {error}{remedy}") from None
+        raise error.of_file(request.path, remedy="export it as OME-TIFF anew") from None
     except (MemoryError, OSError, RawFileError):
         raise
     except Exception as error:  # tag parsing meets whatever bytes a damaged file has
@@ -196,7 +195,7 @@ def _find_plain_layout(file: tifffile.TiffFile, request: Request) -> Layout:
     _check_pages(pages, shape=shape, samples=lengths.get("S", 1))
     channels = math.prod(length for axis, length in lengths.items() if axis in _CHANNEL_AXES)
     if len(pages) < channels and series.dataoffset is not None:
-        planes = _make_flat_planes(file, pages[0], count=channels, path=request.path)
+        planes: tuple[Plane, ...] = map_flat_planes(pages[0], count=channels, path=request.path)
     elif len(pages) == channels:
         planes = _make_planes(file, pages, path=request.path)
     else:
@@ -299,29 +298,13 @@ def _make_planes(file: tifffile.TiffFile, pages: Sequence[Any], *, path: Path) -
     for page in pages:
         form = page.keyframe
         if form.samplesperpixel == 1 and form.is_memmappable and page.is_contiguous:
-            planes.extend(_make_flat_planes(file, page, count=1, path=path))
+            planes.extend(map_flat_planes(page, path=path))
             continue
         planes.extend(
             PagePlane(page, path=path, cache=cache, sample=sample)
             for sample in range(form.samplesperpixel)
         )
     return tuple(planes)
-
-
-def _make_flat_planes(
-    file: tifffile.TiffFile, page: Any, *, count: int, path: Path
-) -> tuple[Plane, ...]:
-    """Return planes that follow one another in the file from where a page's pixels start."""
-    form = page.keyframe
-    shape = (form.imagelength, form.imagewidth)
-    dtype: np.dtype[Any] = np.dtype(form.dtype).newbyteorder(file.byteorder)
-    size = math.prod(shape) * dtype.itemsize
-    start = int(page.dataoffsets[0])
-    if start + count * size > path.stat().st_size:
-        raise MetadataError("ends before its pixels do; copy the file again")
-    return tuple(
-        FlatPlane(path, offset=start + i * size, shape=shape, dtype=dtype) for i in range(count)
-    )
 
 
 def _read_resolution(file: tifffile.TiffFile, page: Any) -> tuple[float, float] | None:
