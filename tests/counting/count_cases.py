@@ -15,6 +15,26 @@ from chc_gating.model.count import CountRow, DrawCount
 from chc_gating.model.gates import Gates
 from chc_gating.model.panel import Panel
 
+PANEL_FILE = """modality: flow
+spillover: none
+channels:
+  A: {marker: CD45, role: leukocyte}
+  B: {marker: EPCAM, role: epithelial}
+"""
+GATES_FILE = """cuts:
+  CD45: {fixed: 2000}
+  EPCAM: {fixed: 900}
+phenotypes:
+  CHC: CD45+ and EPCAM+
+  CTC: CD45- and EPCAM+
+  leukocyte: CD45+ and EPCAM-
+"""
+CONFIG_FILE = """draws: config/draws.tsv
+acquisitions: config/acquisitions.tsv
+panels: config/panels
+gates: config/gates
+results: results
+"""
 FLOW_PANEL = Panel.model_validate(
     {
         "name": "chc3",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from count_cases import make_failure, make_result
+from count_cases import CONFIG_FILE, GATES_FILE, PANEL_FILE, make_failure, make_result
 
 from chc_gating.errors import ChcError
 from chc_gating.model.acquisition import AcquisitionResult
@@ -13,26 +13,6 @@ from chc_gating.model.count import DrawCount
 from chc_gating.stages.count import count
 from chc_gating.storage.records import read_record, write_record
 
-PANEL = """modality: flow
-spillover: none
-channels:
-  A: {marker: CD45, role: leukocyte}
-  B: {marker: EPCAM, role: epithelial}
-"""
-GATES = """cuts:
-  CD45: {fixed: 2000}
-  EPCAM: {fixed: 900}
-phenotypes:
-  CHC: CD45+ and EPCAM+
-  CTC: CD45- and EPCAM+
-  leukocyte: CD45+ and EPCAM-
-"""
-CONFIG = """draws: config/draws.tsv
-acquisitions: config/acquisitions.tsv
-panels: config/panels
-gates: config/gates
-results: results
-"""
 DRAWS = """draw\tpatient\tcohort\tcollected_on\tvolume_ml\tspiked
 D1\tP1\tpatient\t2026-03-01\t7.5\t
 D2\tP2\tpatient\t2026-03-02\t7.5\t
@@ -49,11 +29,11 @@ SA\tS1\tflow\ts1.fcs\tchc3\tchc\t0.5\t1
 @pytest.fixture
 def batch(tmp_path: Path) -> Path:
     files = {
-        "config.yaml": CONFIG,
+        "config.yaml": CONFIG_FILE,
         "draws.tsv": DRAWS,
         "acquisitions.tsv": ACQUISITIONS,
-        "panels/chc3.yaml": PANEL,
-        "gates/chc.yaml": GATES,
+        "panels/chc3.yaml": PANEL_FILE,
+        "gates/chc.yaml": GATES_FILE,
     }
     for name, text in files.items():
         path = tmp_path / "config" / name

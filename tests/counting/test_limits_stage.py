@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from count_cases import CONFIG_FILE, GATES_FILE, PANEL_FILE
 from donor_counts import COUNTS, UNEQUAL, make_count, make_donors
 
 from chc_gating.batch import layout
@@ -23,27 +24,6 @@ from chc_gating.stages.monitor import monitor
 from chc_gating.stages.report_batch import report_batch
 from chc_gating.storage.records import read_record, write_record
 
-PANEL = """modality: flow
-spillover: none
-channels:
-  A: {marker: CD45, role: leukocyte}
-  B: {marker: EPCAM, role: epithelial}
-"""
-GATES = """cuts:
-  CD45: {fixed: 2000}
-  EPCAM: {fixed: 900}
-phenotypes:
-  CHC: CD45+ and EPCAM+
-  CTC: CD45- and EPCAM+
-  leukocyte: CD45+ and EPCAM-
-"""
-CONFIG = """draws: config/draws.tsv
-acquisitions: config/acquisitions.tsv
-panels: config/panels
-gates: config/gates
-results: results
-settings:
-"""
 PATIENT = make_count("P01-T1", "P01", cohort="patient", chc=3)
 
 
@@ -52,7 +32,7 @@ def write_batch(
     draws: Sequence[DrawCount],
     settings: str = "  strict: false\n",
     *,
-    gates: str = GATES,
+    gates: str = GATES_FILE,
 ) -> Path:
     """Write a batch with these draws, and their count.json files."""
     rows = ["draw\tpatient\tcohort\tcollected_on"]
@@ -67,10 +47,10 @@ def write_batch(
         count.parent.mkdir(parents=True)
         write_record(count, draw)
     texts = {
-        "config.yaml": CONFIG + settings,
+        "config.yaml": CONFIG_FILE + "settings:\n" + settings,
         "draws.tsv": "\n".join(rows) + "\n",
         "acquisitions.tsv": "\n".join(acquisitions) + "\n",
-        "panels/chc3.yaml": PANEL,
+        "panels/chc3.yaml": PANEL_FILE,
         "gates/chc.yaml": gates,
     }
     for name, text in texts.items():
@@ -267,7 +247,7 @@ def test_donors_of_an_earlier_batch_join_by_the_hash_of_panel_and_gates(tmp_path
 
 def test_donors_of_other_gates_do_not_join(tmp_path: Path) -> None:
     earlier = write_batch(
-        tmp_path / "earlier", [*make_donors(), PATIENT], gates=GATES.replace("900", "901")
+        tmp_path / "earlier", [*make_donors(), PATIENT], gates=GATES_FILE.replace("900", "901")
     )
     run_limits(earlier)
     file = tmp_path / "earlier/results/limits/chc3/chc/L1/limits.json"
