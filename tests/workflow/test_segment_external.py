@@ -27,9 +27,10 @@ from scipy.ndimage import label
 class CellposeModel:
     def __init__(self, gpu, pretrained_model):
         assert open(pretrained_model).read() == "w"
-    def eval(self, image, diameter, channels):
+    def eval(self, image, diameter, channels, normalize):
         assert diameter == 18 and channels == [0, 0]
-        return label(image > 500)[0], None, None
+        assert normalize is False and image.dtype == "float32"
+        return label(image > 0.5)[0], None, None
 """,
     },
     "stardist": {
@@ -53,9 +54,10 @@ from scipy.ndimage import label
 class InstanSeg:
     def __init__(self, model):
         assert model.endswith("weights")
-    def eval_small_image(self, image, pixel_size):
+    def eval_small_image(self, image, pixel_size, normalise):
         assert image.shape[0] == 1 and pixel_size == 0.5
-        return label(image[0] > 500)[0][None, None].astype("float32"), None
+        assert normalise is False and image.dtype == "float32"
+        return label(image[0] > 0.5)[0][None, None].astype("float32"), None
 """,
     },
 }

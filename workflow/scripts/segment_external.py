@@ -29,7 +29,9 @@ from chc_gating.imaging.slide import Slide, open_slide
 BLOCK_PX = 2048
 MARGIN_DIAMETERS = 8
 PERCENTILES = (1.0, 99.8)
-"""What StarDist's authors scale an image between; taken over the slide, not over a block."""
+"""The tools want an image scaled between about these; taken over the slide, not over a block, since
+a nucleus on a seam is to look the same to both.
+"""
 
 Tool = Callable[[NDArray[Any]], NDArray[np.integer]]
 
@@ -41,11 +43,11 @@ def load_cellpose(weights: Path, *, diameter_px: float, pixel_size_um: float) ->
     model = models.CellposeModel(gpu=False, pretrained_model=str(weights))
     old = int(str(getattr(cellpose, "version", "4")).partition(".")[0]) < 4
     more = {"channels": [0, 0]} if old else {}
-    return lambda image: model.eval(image, diameter=diameter_px, **more)[0]
+    return lambda image: model.eval(image, diameter=diameter_px, normalize=False, **more)[0]
 
 
 def load_stardist(weights: Path, *, diameter_px: float, pixel_size_um: float) -> Tool:
-    """Return StarDist with the model of a folder; it sees grey levels scaled over the slide."""
+    """Return StarDist with the model of a folder."""
     models = importlib.import_module("stardist.models")
     model = models.StarDist2D(None, name=weights.name, basedir=str(weights.parent))
     return lambda image: model.predict_instances(image)[0]
@@ -57,14 +59,13 @@ def load_instanseg(weights: Path, *, diameter_px: float, pixel_size_um: float) -
     model = importlib.import_module("instanseg").InstanSeg(torch.jit.load(str(weights)))
 
     def find(image: NDArray[Any]) -> NDArray[np.integer]:
-        labels, _ = model.eval_small_image(image[np.newaxis], pixel_size_um)
+        labels, _ = model.eval_small_image(image[np.newaxis], pixel_size_um, normalise=False)
         return np.asarray(labels).reshape(-1, *image.shape)[0].astype(np.int64)
 
     return find
 
 
 LOADERS = {"cellpose": load_cellpose, "stardist": load_stardist, "instanseg": load_instanseg}
-SCALED = ("stardist",)
 
 
 def find_blocks(shape: tuple[int, int]) -> Iterator[Box]:
@@ -107,7 +108,7 @@ def segment(slide: Slide, channel: int, given: argparse.Namespace) -> None:
     tool = LOADERS[given.tool](
         given.weights, diameter_px=diameter_px, pixel_size_um=slide.pixel_size_um
     )
-    low, high = find_levels(slide, channel) if given.tool in SCALED else (0.0, 1.0)
+    low, high = find_levels(slide, channel)
     temporary = given.output.with_name(f".{given.output.name}.{os.getpid()}.tif")
     target = tifffile.memmap(
         temporary, shape=slide.shape, dtype=np.uint32, bigtiff=True, photometric="minisblack"
@@ -116,9 +117,7 @@ def segment(slide: Slide, channel: int, given: argparse.Namespace) -> None:
         first = 1
         for block in find_blocks(slide.shape):
             outer = block.grow(round(MARGIN_DIAMETERS * diameter_px), slide.shape)
-            image = slide.read_box(channel, outer)
-            if given.tool in SCALED:
-                image = ((image - low) / (high - low)).astype(np.float32)
+            image = ((slide.read_box(channel, outer) - low) / (high - low)).astype(np.float32)
             found = np.asarray(tool(image))
             first = add_block(target, found, block, outer=outer, first=first)
         target.flush()
