@@ -20,7 +20,7 @@ from chc_gating.imaging.network import NucleusNetwork
 from chc_gating.imaging.network_diameter import find_diameter
 from chc_gating.imaging.network_nuclei import Rules
 
-VERSION = "2"
+VERSION = "3"
 SHIPPED = Path(__file__).parents[1] / "chc_gating" / "imaging" / "models" / "nuclei.onnx"
 
 
@@ -38,7 +38,7 @@ def main() -> None:
     best = max(scores, key=lambda model: scores[model])
     print(f"best: {best.stem}")
     if options.rules:
-        try_rules(NucleusNetwork(best), parts["validation"])
+        try_rules(NucleusNetwork(best), parts["train"] + parts["validation"])
     SHIPPED.parent.mkdir(exist_ok=True)
     whole = best.with_name(best.name.replace("-int8", "-float"))
     for source, target in ((best, SHIPPED), (whole, options.run / "float.onnx")):
@@ -51,7 +51,7 @@ def parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("../shared/data/image/dsb2018"))
     parser.add_argument("--run", type=Path, required=True, help="folder of the checkpoints")
-    parser.add_argument("--rules", action="store_true", help="score other rules as well")
+    parser.add_argument("--rules", action="store_true", help="score other rules as well, on what is no test")
     return parser.parse_args()
 
 
@@ -94,11 +94,11 @@ def describe(matches: Matches) -> str:
 def try_rules(network: NucleusNetwork, pictures: list[Picture]) -> None:
     """Print what other rules would score; the package's are set by hand from this."""
     tried = {
-        "foreground": (-1.0, -0.5, 0.0, 0.5),
-        "peak": (0.2, 0.3, 0.4, 0.5),
-        "keep_percent": (75, 80, 85, 90, 95),
-        "join": (0.5, 0.8, 1.1),
-        "smallest": (0.2, 0.25, 0.3, 0.4),
+        "foreground": (0.0, 0.25, 0.5, 0.75),
+        "peak": (0.3, 0.4, 0.5, 0.6),
+        "keep_percent": (40, 45, 50, 55, 60, 70),
+        "join": (0.5, 0.8, 1.0, 1.2),
+        "smallest": (0.2, 0.3, 0.35, 0.4),
     }
     for name, value in ((n, v) for n, values in tried.items() for v in values):
         rules = replace(Rules(), **{name: value})

@@ -43,14 +43,15 @@ class Picture:
 
 @dataclass(frozen=True)
 class Sheet:
-    """An image on the network's grid: normalised levels, labels, distance, weight of the loss.
+    """An image on the network's grid: normalised levels, labels, depth, weight of the loss.
 
+    depth : distance in pixels to the nucleus's border; the frame, which cuts it, is none.
     nearest : labels grown by 3 px, in which a nucleus's light is changed together with its blur.
     """
 
     image: Image
     labels: Labels
-    distance: Image
+    depth: Image
     weight: Image
     nearest: Labels
 
@@ -137,28 +138,40 @@ def make_sheet(picture: Picture, *, nucleus_px: float) -> Sheet:
 
 
 def finish_sheet(image: Image, labels: Labels, *, lobed: frozenset[int] = frozenset()) -> Sheet:
-    """Return an image and its labels with distance and weight.
+    """Return an image and its labels with depth and weight.
 
-    lobed : labels whose distance is measured to the border of their convex hull, so that a
-        nucleus of several lobes has one core.
+    lobed : labels whose depth is measured to the border of their convex hull, so that a nucleus
+        of several lobes has one core.
     """
-    distance = np.zeros(labels.shape, np.float32)
+    depth = np.zeros(labels.shape, np.float32)
     for index, window in enumerate(ndimage.find_objects(labels), start=1):
         if window is None:
             continue
         mask = labels[window] == index
         shape = _fill_hull(mask) if index in lobed else mask
-        depth = ndimage.distance_transform_edt(np.pad(shape, 1))[1:-1, 1:-1]
-        inside = np.where(mask, depth / max(depth[mask].max(), 1.0), 0)
-        distance[window] = np.maximum(distance[window], inside.astype(np.float32))
-    return complete_sheet(image.astype(np.float32), labels, distance)
+        own = np.where(mask, _measure_depth(shape, window, labels.shape), 0)
+        depth[window] = np.maximum(depth[window], own.astype(np.float32))
+    return complete_sheet(image.astype(np.float32), labels, depth)
 
 
-def complete_sheet(image: Image, labels: Labels, distance: Image) -> Sheet:
-    """Return an image, its labels and their distance with weight and grown labels."""
+def _measure_depth(
+    shape: NDArray[np.bool_], window: tuple[slice, slice], size: tuple[int, int]
+) -> NDArray[np.float64]:
+    """Return the distance to the nearest pixel outside; there are none beyond the frame."""
+    rims = [
+        (int(part.start > 0), int(part.stop < length))
+        for part, length in zip(window, size, strict=True)
+    ]
+    depth = ndimage.distance_transform_edt(np.pad(shape, rims))
+    inner = (slice(rim[0], rim[0] + n) for rim, n in zip(rims, shape.shape, strict=True))
+    return depth[tuple(inner)]
+
+
+def complete_sheet(image: Image, labels: Labels, depth: Image) -> Sheet:
+    """Return an image, its labels and their depth with weight and grown labels."""
     gap, (y, x) = ndimage.distance_transform_edt(labels == 0, return_indices=True)
     nearest = np.where(gap <= 3, labels[y, x], 0)
-    return Sheet(image, labels, distance, _weigh_pixels(labels), nearest)
+    return Sheet(image, labels, depth, _weigh_gaps(labels), nearest)
 
 
 def _fill_hull(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -167,20 +180,12 @@ def _fill_hull(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return convex_hull_image(mask) if mask.sum() > 8 else mask
 
 
-def _weigh_pixels(labels: Labels) -> Image:
-    """Return the weight of pixels.
-
-    3 where two nuclei are at most 2 px away, 6 where at most 1; up to 2.5 in and beside a small
-    nucleus, by the root of its area; 1 elsewhere.
-    """
+def _weigh_gaps(labels: Labels) -> Image:
+    """Return 3 where two nuclei are at most 2 px away, 6 where at most 1, 1 elsewhere."""
     weight = np.ones(labels.shape, np.float32)
     for width, more in ((5, 3), (3, 6)):
         weight[_is_between(labels, width)] = more
-    areas = np.bincount(labels.ravel())
-    small = np.sqrt(np.pi / 4 * TARGET_PX**2 / np.maximum(areas, 1))
-    small[0] = 1
-    rare = np.clip(small, 1, 2.5).astype(np.float32)[labels]
-    return np.maximum(weight, ndimage.maximum_filter(rare, 3))
+    return weight
 
 
 def _is_between(labels: Labels, width: int) -> NDArray[np.bool_]:

@@ -204,10 +204,8 @@ def _shrink(sheet: Sheet, factor: float) -> Sheet:
     """Return a sheet on a coarser grid."""
     if factor == 1:
         return sheet
-    image, distance = (
-        ndimage.zoom(part, factor, order=1) for part in (sheet.image, sheet.distance)
-    )
-    return complete_sheet(image, ndimage.zoom(sheet.labels, factor, order=0), distance)
+    image, depth = (ndimage.zoom(part, factor, order=1) for part in (sheet.image, sheet.depth))
+    return complete_sheet(image, ndimage.zoom(sheet.labels, factor, order=0), depth * factor)
 
 
 def make_empty(rng: np.random.Generator) -> Sheet:

@@ -21,8 +21,6 @@ BATCH = 12
 LAST_RATE, WARM_UP = 1e-5, 300
 EMA_DECAY = 0.998
 DISTANCE_SHARE = 3.0
-SECOND_SHARE = 0.3
-"""Of the second phase in the weights that are shipped."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +28,6 @@ class Phase:
     """Steps on one diet: the rate rises to a peak and falls by half a cosine.
 
     checkpoints : how many are kept, of the last 60 % of steps, under names with ``prefix``.
-    share : of this phase in the weights that are kept; the rest are those that it began with.
     """
 
     diet: Diet
@@ -38,7 +35,6 @@ class Phase:
     peak_rate: float
     checkpoints: int
     prefix: str
-    share: float
 
 
 def main() -> None:
@@ -53,8 +49,8 @@ def main() -> None:
     model = NucleusUNet().to(memory_format=torch.channels_last)
     print(f"{len(pictures)} pictures, {count_parameters(model)} parameters", flush=True)
     options.output.mkdir(parents=True, exist_ok=True)
-    first = Phase(BROAD, options.first_steps, 3e-3, 1, "first", 1.0)
-    second = Phase(REAL, options.steps, 1.5e-3, options.checkpoints, "step", SECOND_SHARE)
+    first = Phase(BROAD, options.first_steps, 3e-3, 1, "first")
+    second = Phase(REAL, options.steps, 1.5e-3, options.checkpoints, "step")
     if options.start is None:
         model = run_phase(model, fill_pool(pictures, rng, BROAD), rng, first, options.output)
     else:
@@ -67,10 +63,10 @@ def parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("../shared/data/image/dsb2018"))
     parser.add_argument("--output", type=Path, required=True, help="folder of the checkpoints")
-    parser.add_argument("--first-steps", type=int, default=11000, help="of the first phase")
-    parser.add_argument("--steps", type=int, default=5000, help="of the second phase")
+    parser.add_argument("--first-steps", type=int, default=9000, help="of the first phase")
+    parser.add_argument("--steps", type=int, default=5500, help="of the second phase")
     parser.add_argument("--start", type=Path, help="checkpoint that stands for the first phase")
-    parser.add_argument("--checkpoints", type=int, default=6, help="in the last 60 %% of steps")
+    parser.add_argument("--checkpoints", type=int, default=4, help="in the last 60 %% of steps")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--without-group", help="leave out this microscope's pictures")
@@ -80,7 +76,7 @@ def parse_options() -> argparse.Namespace:
 def run_phase(model, pool, rng: np.random.Generator, phase: Phase, folder: Path) -> nn.Module:
     """Run the steps of a phase; write the averaged model at each checkpoint and return the last."""
     optimizer = torch.optim.AdamW(model.parameters(), lr=phase.peak_rate, weight_decay=1e-3)
-    began, average = copy.deepcopy(model).eval(), copy.deepcopy(model).eval()
+    average = copy.deepcopy(model).eval()
     model.train()
     keep = {
         round(phase.steps * (0.4 + 0.6 * (i + 1) / phase.checkpoints))
@@ -96,9 +92,7 @@ def run_phase(model, pool, rng: np.random.Generator, phase: Phase, folder: Path)
             spent = time.monotonic() - started
             print(f"step {step} loss {np.mean(losses[-200:]):.4f} {spent:.0f} s", flush=True)
         if step in keep:
-            kept = copy.deepcopy(began)
-            move_average(kept, average, 1 - phase.share)
-            torch.save(kept.state_dict(), folder / f"{phase.prefix}{step:06d}.pt")
+            torch.save(average.state_dict(), folder / f"{phase.prefix}{step:06d}.pt")
     return copy.deepcopy(average)
 
 

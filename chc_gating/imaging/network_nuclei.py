@@ -39,7 +39,7 @@ _LEVELS = 1024
 
 @dataclass(frozen=True)
 class Rules:
-    """How nuclei follow from what the network says; chosen on the validation pictures.
+    """How nuclei follow from what the network says; chosen on pictures that are no test.
 
     foreground : logarithm of the odds from which a pixel is nucleus.
     peak : distance that a nucleus's deepest pixel has at least.
@@ -49,9 +49,9 @@ class Rules:
     smallest : diameter of the smallest nucleus, in diameters.
     """
 
-    foreground: float = 0.5
+    foreground: float = 0.25
     peak: float = 0.5
-    keep_percent: int = 65
+    keep_percent: int = 45
     join: float = 1.0
     smallest: float = 0.35
 
