@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import typer
+from typer.testing import CliRunner
 
 from chc_gating.cli.main import app
 
 STAGES = (
+    "stitch",
     "spillover",
     "gate-flow",
     "segment",
@@ -15,6 +17,7 @@ STAGES = (
     "count",
     "limits",
     "report-draw",
+    "monitor",
     "cohort",
     "report-batch",
     "require-counted",
@@ -35,3 +38,9 @@ def test_every_command_shows_an_example() -> None:
     group = typer.main.get_command(app)
     for name, command in group.commands.items():
         assert f"Example: chc {name}" in (command.epilog or ""), name
+
+
+def test_a_log_level_that_is_none_is_refused_by_its_name() -> None:
+    done = CliRunner().invoke(app, ["warm", "--log-level", "loud"])
+    assert done.exit_code == 2
+    assert "'--log-level': 'loud' is not one of debug, info, warning, error" in done.output
