@@ -50,6 +50,10 @@ def spillover_command(
 
         spillover(table, panel=panel, output=output)
         return
+    if not single_stain and not record_faults:
+        raise typer.BadParameter(
+            "give a table (CSV), or for a panel of slides --single-stain MARKER=SLIDE"
+        )
     from chc_gating.stages.spillover_of_controls import spillover_of_controls
 
     pairs = [text.partition("=") for text in single_stain or []]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from chc_gating.counting.groups import explain_no_classes
 from chc_gating.model.acquisition import (
     AcquisitionQuality,
     AcquisitionResult,
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from chc_gating.model.gates import Gates
     from chc_gating.model.panel import Panel
 
+
+_DRAWN = "populations and densities are drawn"
 
 Parameter = str | int | float | bool | None
 
@@ -79,7 +82,7 @@ def describe_result(result: GatingResult, origin: Origin, measured: Measured) ->
         inputs=origin.inputs,
         parameters=origin.parameters,
         status="counted" if has_cuts else "not_counted",
-        reason=None if has_cuts else _explain_no_classes(origin.gates),
+        reason=None if has_cuts else f"{explain_no_classes(origin.gates)}; {_DRAWN}",
         modality=origin.panel.modality,
         panel=origin.panel,
         gates=origin.gates,
@@ -119,11 +122,6 @@ def name_explanations(panel: Panel, gates: Gates) -> tuple[str, ...]:
         for role in ("leukocyte", "epithelial")
     )
     return explanation_columns(leukocyte, epithelial)
-
-
-def _explain_no_classes(gates: Gates) -> str:
-    missing = "cuts" if gates.phenotypes else "phenotypes"
-    return f"no cuts: gates {gates.name} has no {missing}; populations and densities are drawn"
 
 
 def _describe_populations(result: GatingResult) -> tuple[PopulationCount, ...]:

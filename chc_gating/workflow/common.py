@@ -7,10 +7,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from chc_gating.batch.configuration import Batch, load_batch
+from chc_gating.batch.configuration import DEFAULT_CONFIG, Batch, load_batch
 from chc_gating.errors import ChcError
-
-DEFAULT_CONFIG = "config/config.yaml"
 
 
 def load_batch_or_exit(
@@ -27,7 +25,7 @@ def load_batch_or_exit(
                 f"--config {', '.join(overrides)}: settings are changed in the configuration file, "
                 "so that every result says what made it; edit it, or name another with --configfile"
             )
-        return load_batch(Path(configfiles[-1] if configfiles else DEFAULT_CONFIG))
+        return load_batch(Path(configfiles[-1]) if configfiles else DEFAULT_CONFIG)
     except ChcError as error:
         print(error, file=sys.stderr)
         sys.exit(2)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import typer
 from typer.testing import CliRunner
 
@@ -44,3 +46,15 @@ def test_a_log_level_that_is_none_is_refused_by_its_name() -> None:
     done = CliRunner().invoke(app, ["warm", "--log-level", "loud"])
     assert done.exit_code == 2
     assert "'--log-level': 'loud' is not one of debug, info, warning, error" in done.output
+
+
+def test_spillover_of_nothing_says_what_to_give(tmp_path: Path) -> None:
+    words = ["spillover", "--panel", str(tmp_path / "p.yaml"), "--output", str(tmp_path / "s.json")]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 2
+    assert "give a table (CSV), or for a panel of slides --single-stain" in done.output
+
+
+def test_comparing_with_no_truth_names_the_file_that_was_given(tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, ["compare", str(tmp_path), "--truth", str(tmp_path / "x.tsv")])
+    assert str(done.exception).startswith(f"{tmp_path / 'x.tsv'}: no such table")
