@@ -36,6 +36,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from chc_gating.kernels.processor import describe_processor, target_machine
+
 if TYPE_CHECKING:
     import llvmlite.binding as llvm
 
@@ -174,31 +176,6 @@ def _describe_machine() -> str:
     numba_version = Path(numba.origin).with_name("_version.py").read_text(encoding="utf-8")
     versions = (sys.version, np.__version__, llvmlite.__version__, numba_version)
     return f"{versions!r} {describe_processor()}"
-
-
-def describe_processor() -> str:
-    """Return system, name and features of the processor that code is made for."""
-    import llvmlite.binding as llvm
-
-    features = llvm.get_host_cpu_features().flatten()
-    return f"{llvm.get_process_triple()} {llvm.get_host_cpu_name()} {features}"
-
-
-def target_machine() -> llvm.TargetMachine:
-    """Return what makes code for this processor, set up as numba does it."""
-    import llvmlite.binding as llvm
-
-    llvm.initialize_native_target()
-    llvm.initialize_native_asmprinter()
-    target = llvm.Target.from_triple(llvm.get_process_triple())
-    return target.create_target_machine(
-        cpu=llvm.get_host_cpu_name(),
-        features=llvm.get_host_cpu_features().flatten(),
-        opt=3,
-        reloc="static" if "x86" in target.name else "default",
-        codemodel="jitdefault",
-        jit=True,
-    )
 
 
 def _read_object(name: str) -> tuple[str, bytes] | None:
