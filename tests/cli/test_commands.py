@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import typer
@@ -58,3 +61,27 @@ def test_spillover_of_nothing_says_what_to_give(tmp_path: Path) -> None:
 def test_comparing_with_no_truth_names_the_file_that_was_given(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["compare", str(tmp_path), "--truth", str(tmp_path / "x.tsv")])
     assert str(done.exception).startswith(f"{tmp_path / 'x.tsv'}: no such table")
+
+
+def test_linear_algebra_of_a_command_runs_on_one_thread() -> None:
+    program = (
+        "import sys\n"
+        "from chc_gating.cli.main import run\n"
+        "sys.argv = ['chc', '--version']\n"
+        "try: run()\n"
+        "except SystemExit: pass\n"
+        "import hashlib, numpy as np\n"
+        "matrix = np.random.default_rng(1).random((300, 300))\n"
+        "print(hashlib.sha256(np.linalg.solve(matrix, matrix[0])).hexdigest())\n"
+    )
+    found = {
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env={**os.environ, "OPENBLAS_NUM_THREADS": threads},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for threads in ("1", "2")
+    }
+    assert len(found) == 1
