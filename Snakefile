@@ -25,12 +25,12 @@ include: "workflow/rules/batch.smk"
 rule all:
     default_target: True
     input:
-        PLAN.targets,
+        WHOLE_BATCH.targets,
 
 
 onsuccess:
-    print(PLAN.closing_lines())
+    print(WHOLE_BATCH.closing_lines())
 
 
 onerror:
-    print(PLAN.closing_lines())
+    print(WHOLE_BATCH.closing_lines())

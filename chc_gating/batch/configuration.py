@@ -22,7 +22,10 @@ from chc_gating.model.panel import Panel
 
 RowType = TypeVar("RowType", bound=Row)
 
-__all__ = ["SHEETS", "Assembly", "Batch", "assemble_batch", "load_batch"]
+DEFAULT_CONFIG = Path("config/config.yaml")
+"""The configuration of a run that names none, from the batch's folder."""
+
+__all__ = ["DEFAULT_CONFIG", "SHEETS", "Assembly", "Batch", "assemble_batch", "load_batch"]
 
 SHEETS: dict[str, type[Row]] = {
     "draws": Draw,

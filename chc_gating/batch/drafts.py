@@ -68,18 +68,28 @@ def write_panel(panel: Panel) -> str:
     return "\n".join(lines) + "\n"
 
 
+_NO_CUTS = (
+    "# Without cuts nothing is counted: the pages show densities, from which a lab takes cuts."
+)
+_FLOW_EXAMPLE = (
+    "populations:                      # evaluated top down; bounds are [low, high)",
+    "  intact: {rectangle: {FSC-A: [30000, null]}}",
+    "  viable: {parent: intact, when: VIA-}",
+    "phenotype: viable                 # the population whose events get a phenotype",
+    "cuts:                             # compensated linear units",
+    "  CD45: {fixed: 2000, indeterminate: [1500, 2500]}",
+)
+_SLIDE_EXAMPLE = (
+    "cuts:                             # grey levels, background subtracted, compensated",
+    "  CD45: {fixed: 400, indeterminate: [300, 500]}",
+    "  CK: {background: {k_sd: 3}}     # from the slide's own negative majority",
+)
+
+
 def write_gates(panel: Panel) -> str:
     """Return gates without cuts for a panel, with phenotypes where its roles allow them."""
-    lines = [
-        "# Without cuts nothing is counted: the pages show densities, from which a lab takes cuts.",
-        "# populations:                      # evaluated top down; bounds are [low, high)",
-        "#   intact: {rectangle: {FSC-A: [30000, null]}}",
-        "#   viable: {parent: intact, when: VIA-}",
-        "# phenotype: viable                 # the population whose events get a phenotype",
-        "# cuts:                             # compensated linear units",
-        "#   CD45: {fixed: 2000, indeterminate: [1500, 2500]}",
-        "phenotype: all",
-    ]
+    example = _SLIDE_EXAMPLE if panel.modality == "image" else _FLOW_EXAMPLE
+    lines = [_NO_CUTS, *(f"# {line}" for line in example), "phenotype: all"]
     rules = draft_phenotypes(panel)
     if rules:
         lines += ["phenotypes:", *(f"  {name}: {rule}" for name, rule in rules.items())]

@@ -1,4 +1,4 @@
-"""What gates must obey beyond their form: references, order, rules over markers, what is built."""
+"""What gates must obey by themselves: references, order, bounds, rules, what is built."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from chc_gating.batch.explain import suggest
 from chc_gating.batch.findings import Finding
 from chc_gating.batch.marker_rules import check_markers
 from chc_gating.batch.shape_rules import check_shape
-from chc_gating.batch.slide_cut_rules import check_slide_cuts
-from chc_gating.errors import ChcError
 from chc_gating.model.expression import Expression, ExpressionError, parse_expression
 from chc_gating.model.gates import (
     CUT_SOURCES,
@@ -20,19 +18,7 @@ from chc_gating.model.gates import (
     Gates,
     PopulationGate,
 )
-from chc_gating.model.panel import Panel
-from chc_gating.model.phenotypes import (
-    CANDIDATE_CLASSES,
-    UNRESOLVED_CLASSES,
-    compile_phenotypes,
-    find_overlaps,
-)
-
-
-def find_unused_cuts(gates: Gates) -> list[str]:
-    """Return the markers that have a cut and stand in no phenotype and no `when`."""
-    used = {marker for keys, marker in _marker_uses(gates) if keys[0] != "cuts"}
-    return [marker for marker in gates.cuts if marker not in used]
+from chc_gating.model.phenotypes import CANDIDATE_CLASSES, UNRESOLVED_CLASSES
 
 
 def check_form(gates: Gates) -> Iterator[Finding]:
@@ -162,7 +148,8 @@ def _check_bounds(keys: tuple[object, ...], bounds: tuple[Bound, Bound]) -> Iter
         yield Finding(keys, "has neither a lower nor an upper bound", "give one, or remove it")
 
 
-def _parse(rule: str) -> Expression | ExpressionError:
+def parse_rule(rule: str) -> Expression | ExpressionError:
+    """Return a rule over markers, or what is wrong with it."""
     try:
         return parse_expression(rule)
     except ExpressionError as error:
@@ -170,7 +157,7 @@ def _parse(rule: str) -> Expression | ExpressionError:
 
 
 def _check_rule(keys: tuple[object, ...], rule: str) -> Iterator[Finding]:
-    parsed = _parse(rule)
+    parsed = parse_rule(rule)
     if isinstance(parsed, ExpressionError):
         yield Finding(
             keys, f"syntax error {parsed}", "write rules like: CD45+ and (EPCAM+ or CK+)", rule
@@ -191,94 +178,3 @@ def _check_phenotypes(gates: Gates) -> Iterator[Finding]:
         if name in UNRESOLVED_CLASSES or name.startswith(tuple(f"{c}_" for c in CANDIDATE_CLASSES)):
             yield Finding(keys, "is a name that the program gives itself", "choose another name")
         yield from _check_rule(keys, rule)
-
-
-def check_overlaps(gates: Gates, panel: Panel | None) -> Iterator[Finding]:
-    """Yield pairs of phenotypes that one event can satisfy at once.
-
-    Nothing where a rule cannot be parsed or names a marker that is not known: a misspelt marker
-    excludes nothing, and is told by itself.
-    """
-    rules = [_parse(rule) for rule in gates.phenotypes.values()]
-    for rule in rules:
-        if not isinstance(rule, Expression):
-            return
-        for marker in rule.markers:
-            if (panel is not None and marker not in panel.markers) or (
-                gates.called and marker not in gates.called
-            ):
-                return
-    try:
-        overlaps = find_overlaps(gates.phenotypes)
-    except ChcError as error:
-        yield Finding(("phenotypes",), str(error), "use fewer markers")
-        return
-    for one, other in overlaps:
-        yield Finding(
-            ("phenotypes", other),
-            f"an event can be both {one} and {other}",
-            "exclude one in the other's rule, by a marker that tells them apart",
-            gates.phenotypes[other],
-        )
-
-
-def check_panel(gates: Gates, panel: Panel | None) -> Iterator[Finding]:
-    """Yield channels and markers that a panel does not have, and markers without a cut.
-
-    Each marker is told once. With no panel, only what lacks a cut is found.
-    """
-    if panel is not None:
-        yield from _check_channels(gates, panel)
-        yield from check_slide_cuts(gates, panel)
-    told: set[str] = set()
-    for keys, marker in _marker_uses(gates):
-        if marker in told:
-            continue
-        if panel is not None and marker not in panel.markers:
-            told.add(marker)
-            yield Finding(
-                keys, f"panel {panel.name} has no marker {marker}", suggest(marker, panel.markers)
-            )
-        # Without any cut a lab looks for its cuts: rules of phenotypes may already stand there.
-        elif marker not in gates.called and (gates.called or keys[0] != "phenotypes"):
-            told.add(marker)
-            yield Finding(keys, f"marker {marker} has no cut", f"add {marker} to cuts")
-
-
-def check_table(gates: Gates, panel: Panel) -> Iterator[Finding]:
-    """Yield what keeps phenotypes and the panel's epithelial markers out of one table.
-
-    To be asked where `check_overlaps` finds nothing.
-    """
-    if not gates.phenotypes or not gates.called:
-        return
-    epithelial = [m for m in panel.markers_with_role("epithelial") if m in gates.called]
-    try:
-        compile_phenotypes(gates.phenotypes, epithelial=epithelial)
-    except ChcError as error:
-        yield Finding(("phenotypes",), f"on panel {panel.name}: {error}", "correct the rules")
-
-
-def _check_channels(gates: Gates, panel: Panel) -> Iterator[Finding]:
-    for name, gate in gates.populations.items():
-        for channel in gate.channels:
-            if channel not in panel.channels:
-                yield Finding(
-                    ("populations", name, gate.kind, channel),
-                    f"panel {panel.name} has no channel {channel}",
-                    suggest(channel, panel.channels),
-                )
-
-
-def _marker_uses(gates: Gates) -> Iterator[tuple[tuple[object, ...], str]]:
-    """Yield every use of a marker, with its path of keys, where its rule can be parsed."""
-    rules: list[tuple[tuple[object, ...], str | None]] = [
-        (("populations", name, "when"), gate.when) for name, gate in gates.populations.items()
-    ]
-    rules += [(("phenotypes", name), rule) for name, rule in gates.phenotypes.items()]
-    for keys, rule in rules:
-        parsed = None if rule is None else _parse(rule)
-        if isinstance(parsed, Expression):
-            yield from ((keys, marker) for marker in parsed.markers)
-    yield from ((("cuts", marker), marker) for marker in gates.cuts)
-    yield from ((("markers", marker), marker) for marker in gates.markers)

@@ -8,14 +8,13 @@ from pathlib import Path
 
 from chc_gating.batch.documents import Document, read_document
 from chc_gating.batch.findings import Finding
-from chc_gating.batch.gate_rules import (
-    check_form,
+from chc_gating.batch.gate_panel_rules import (
     check_overlaps,
     check_panel,
-    check_source,
     check_table,
     find_unused_cuts,
 )
+from chc_gating.batch.gate_rules import check_form, check_source
 from chc_gating.batch.validation import find_booleans, validate_document
 from chc_gating.errors import ConfigError, Fault
 from chc_gating.model.gates import Gates

@@ -19,9 +19,8 @@ IMAGE_FILES = (*FLOW_FILES, "cells.parquet", *CROP_FILES)
 SLIDE_PAGE_FILES = (*IMAGE_FILES, TILES)
 """What a page shows of a slide."""
 
-PATIENT_FILES = ("monitor.json", "monitor.html")
 BATCH_TABLES = ("counts.tsv", "counts.parquet", "not_counted.tsv")
-COHORT = "cohort.json"
+COHORT, STRICT = "cohort.json", "strict.json"
 
 
 def acquisition_folder(results: Path, acquisition: str) -> Path:
@@ -34,14 +33,34 @@ def draw_folder(results: Path, draw: str) -> Path:
     return results / "draws" / draw
 
 
+def count_file(results: Path, draw: str) -> Path:
+    """Return the count of a draw."""
+    return draw_folder(results, draw) / "count.json"
+
+
+def draw_page(results: Path, draw: str) -> Path:
+    """Return the page of a draw."""
+    return draw_folder(results, draw) / "report.html"
+
+
 def patient_folder(results: Path, patient: str) -> Path:
     """Return the folder of one patient's results."""
     return results / "patients" / patient
 
 
+def patient_page(results: Path, patient: str) -> Path:
+    """Return the page of a patient."""
+    return patient_folder(results, patient) / "monitor.html"
+
+
 def batch_folder(results: Path) -> Path:
     """Return the folder of the whole batch's results."""
     return results / "batch"
+
+
+def batch_page(results: Path) -> Path:
+    """Return the page of the whole batch."""
+    return batch_folder(results) / "report.html"
 
 
 def limits_file(results: Path, panel: str, *, gates: str, lot: str | None) -> Path:

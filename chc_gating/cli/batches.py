@@ -14,7 +14,6 @@ from chc_gating.cli.options import (
     OutputFolder,
     Panel,
     SpilloverFile,
-    set_log_level,
 )
 
 
@@ -27,7 +26,6 @@ def new_batch_command(
     log_level: LogLevel = "warning",
 ) -> None:
     """Write a batch folder with commented sheets; with --scan, filled from file headers."""
-    set_log_level(log_level)
     from chc_gating.stages.new_batch import new_batch
 
     typer.echo(new_batch(folder, scan=scan))
@@ -42,7 +40,6 @@ def check_command(
     log_level: LogLevel = "warning",
 ) -> None:
     """Check sheets, panels, gates, files, channels and units; list all faults at once."""
-    set_log_level(log_level)
     from chc_gating.stages.check import check
 
     report = check(config, directory=directory)
@@ -58,7 +55,6 @@ def inspect_command(
     log_level: LogLevel = "warning",
 ) -> None:
     """Print what a reader sees: channels, markers, events, repairs; or axes and pixel size."""
-    set_log_level(log_level)
     from chc_gating.stages.inspect_file import inspect_file
 
     typer.echo(inspect_file(file, as_json=as_json))
@@ -74,7 +70,6 @@ def simulate_command(
     log_level: LogLevel = "warning",
 ) -> None:
     """Write draws with known truth: FCS files, slides, true outlines and truth.tsv."""
-    set_log_level(log_level)
     from chc_gating.stages.simulate import simulate
 
     simulate(recipe, output=output)
@@ -98,7 +93,6 @@ def compare_command(
     log_level: LogLevel = "warning",
 ) -> None:
     """Print counts beside a truth, a FlowJo workspace's or expected ones; exit 1 if they differ."""
-    set_log_level(log_level)
     sources = {"--truth": truth, "--flowjo": flowjo, "--expected": expected}
     given = [name for name, path in sources.items() if path is not None]
     if len(given) != 1:
@@ -130,7 +124,6 @@ def compare_command(
 @app.command("warm", epilog="Example: chc warm")
 def warm_command(log_level: LogLevel = "warning") -> None:
     """Compile the gating kernels for this processor; done at set-up, once a type of node."""
-    set_log_level(log_level)
     from chc_gating.stages.warm import warm
 
     warm()
@@ -156,7 +149,6 @@ def export_gating_ml_command(
     log_level: LogLevel = "warning",
 ) -> None:
     """Write a gates file as Gating-ML 2.0: populations, cuts and phenotypes as gates."""
-    set_log_level(log_level)
     from chc_gating.stages.export_gating_ml import export_gating_ml
 
     export_gating_ml(gates, panel=panel, output=output, spillover=spillover)
@@ -165,7 +157,6 @@ def export_gating_ml_command(
 @app.command("schema", epilog="Example: chc schema --output schemas/")
 def schema_command(output: OutputFolder, log_level: LogLevel = "warning") -> None:
     """Write the JSON Schema of every YAML file and sheet."""
-    set_log_level(log_level)
     from chc_gating.stages.schema import write_schemas
 
     write_schemas(output)

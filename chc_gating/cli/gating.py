@@ -19,11 +19,11 @@ from chc_gating.cli.options import (
     Panel,
     PixelSize,
     RecordFaults,
+    SlideImage,
     SpilloverFile,
     StitchingFile,
     Threads,
     TilePx,
-    set_log_level,
 )
 
 
@@ -43,7 +43,6 @@ def spillover_command(
     log_level: LogLevel = "warning",
 ) -> None:
     """Take spillover from a table or from single-stained slides, and write it as a result."""
-    set_log_level(log_level)
     if table is not None:
         if single_stain:
             raise typer.BadParameter("give a table or --single-stain, not both")
@@ -51,6 +50,10 @@ def spillover_command(
 
         spillover(table, panel=panel, output=output)
         return
+    if not single_stain and not record_faults:
+        raise typer.BadParameter(
+            "give a table (CSV), or for a panel of slides --single-stain MARKER=SLIDE"
+        )
     from chc_gating.stages.spillover_of_controls import spillover_of_controls
 
     pairs = [text.partition("=") for text in single_stain or []]
@@ -83,7 +86,6 @@ def gate_flow_command(
     log_level: LogLevel = "warning",
 ) -> None:
     """Stream one FCS file through the gates: populations, phenotypes, candidates."""
-    set_log_level(log_level)
     from chc_gating.stages.gate_flow import gate_flow
 
     gate_flow(
@@ -103,7 +105,7 @@ def gate_flow_command(
     "segment", epilog="Example: chc segment s1.ome.tif --panel if4.yaml --output results/s1"
 )
 def segment_command(
-    slide: Annotated[Path, typer.Argument(help="Slide image (TIFF).")],
+    slide: SlideImage,
     panel: Panel,
     output: OutputFolder,
     image: ImageIndex = 0,
@@ -123,7 +125,6 @@ def segment_command(
     log_level: LogLevel = "warning",
 ) -> None:
     """Find nuclei on the DNA channel, block by block; writes labels.tif."""
-    set_log_level(log_level)
     from chc_gating.stages.segment import segment
 
     segment(
@@ -147,7 +148,7 @@ def segment_command(
     "--output results/s1",
 )
 def measure_command(
-    slide: Annotated[Path, typer.Argument(help="Slide image (TIFF).")],
+    slide: SlideImage,
     panel: Panel,
     labels: Annotated[Path, typer.Option(help="Folder that holds labels.tif.")],
     output: OutputFolder,
@@ -165,7 +166,6 @@ def measure_command(
     log_level: LogLevel = "warning",
 ) -> None:
     """Measure every cell in every channel, nucleus and ring apart; writes one row per cell."""
-    set_log_level(log_level)
     from chc_gating.stages.measure import measure
 
     measure(
@@ -208,7 +208,6 @@ def gate_image_command(
     log_level: LogLevel = "warning",
 ) -> None:
     """Give every cell its class; write candidates with what could explain them, and crops."""
-    set_log_level(log_level)
     from chc_gating.stages.gate_image import gate_image
 
     gate_image(

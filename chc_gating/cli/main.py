@@ -7,6 +7,7 @@ each pays only for what it runs.
 from __future__ import annotations
 
 import gc
+import os
 import sys
 
 from chc_gating.cli import batches, gating, results, stitching
@@ -16,8 +17,14 @@ from chc_gating.errors import ChcError
 __all__ = ["app", "batches", "gating", "results", "run", "stitching"]
 
 
+_ALGEBRA_THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS")
+
+
 def run() -> None:
     """Run the command; exit 0 done, 2 the data's or configuration's fault, 1 bug or machine."""
+    # numpy is not loaded yet. With several threads linear algebra adds in another order, so that
+    # last digits would depend on the machine's cores.
+    os.environ.update(dict.fromkeys(_ALGEBRA_THREADS, "1"))
     # Imports make a few hundred thousand objects that stay: to look through them again and again
     # for what can be thrown away would take a tenth of a small file's time.
     gc.set_threshold(100_000, 20, 20)

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+SlideImage = Annotated[Path, typer.Argument(help="Slide image (TIFF).")]
 Panel = Annotated[Path, typer.Option("--panel", help="Panel file (YAML).")]
 Gates = Annotated[Path, typer.Option("--gates", help="Gates file (YAML or Gating-ML).")]
 OutputFolder = Annotated[Path, typer.Option("--output", help="Folder for the results.")]
@@ -47,12 +48,19 @@ Config = Annotated[
     typer.Argument(help="The batch's config.yaml; paths in it start at the working directory."),
 ]
 Draw = Annotated[str, typer.Option("--draw", help="Id of the draw.")]
-LogLevel = Annotated[str, typer.Option("--log-level", help="debug, info, warning or error.")]
 
 
-def set_log_level(name: str) -> None:
+def _set_log_level(name: str) -> str:
     """Send the log to stderr from this level on."""
     level = logging.getLevelNamesMapping().get(name.upper())
     if level is None:
         raise typer.BadParameter(f"{name!r} is not one of debug, info, warning, error")
     logging.basicConfig(level=level, format="%(levelname)s %(message)s", stream=sys.stderr)
+    return name
+
+
+LogLevel = Annotated[
+    str,
+    typer.Option("--log-level", callback=_set_log_level, help="debug, info, warning or error."),
+]
+"""Takes effect where it is parsed: a command names it in its signature and does no more."""

@@ -16,7 +16,6 @@ from chc_gating.cli.options import (
     OutputFile,
     OutputFolder,
     Results,
-    set_log_level,
 )
 
 
@@ -34,7 +33,6 @@ def count_command(
     log_level: LogLevel = "warning",
 ) -> None:
     """Count one draw: acquisitions to counts, exposure (mL) and intervals per 7.5 mL."""
-    set_log_level(log_level)
     from chc_gating.stages.count import count
 
     count(config, draw=draw, results=results, output=output)
@@ -56,7 +54,6 @@ def limits_command(
     log_level: LogLevel = "warning",
 ) -> None:
     """Healthy donors' draws to background (events per mL), LoB, LoD and LoQ (events)."""
-    set_log_level(log_level)
     from chc_gating.stages.limits import limits
 
     limits(config, panel=panel, gates=gates, lot=lot, results=results, output=output)
@@ -76,7 +73,6 @@ def report_draw_command(
     log_level: LogLevel = "warning",
 ) -> None:
     """Write the page of one draw."""
-    set_log_level(log_level)
     from chc_gating.stages.report_draw import report_draw
 
     report_draw(config, draw=draw, results=results, output=output)
@@ -95,7 +91,6 @@ def cohort_command(
     log_level: LogLevel = "warning",
 ) -> None:
     """Compare groups, stages and responses, CHC with CTC, and measurements of one draw."""
-    set_log_level(log_level)
     from chc_gating.stages.cohort import cohort
 
     cohort(config, results=results, output=output)
@@ -118,7 +113,6 @@ def monitor_command(
     log_level: LogLevel = "warning",
 ) -> None:
     """Follow one patient: change between draws, trend, alarms, analytes; writes a page."""
-    set_log_level(log_level)
     from chc_gating.stages.monitor import monitor
 
     monitor(config, patient=patient, results=results, output=output, limits=limits or [])
@@ -139,7 +133,6 @@ def report_batch_command(
     log_level: LogLevel = "warning",
 ) -> None:
     """Write counts.tsv, counts.parquet, not_counted.tsv and the page of the batch."""
-    set_log_level(log_level)
     from chc_gating.stages.report_batch import report_batch
 
     report_batch(config, results=results, output=output, cohort=cohort)
@@ -156,7 +149,6 @@ def require_counted_command(
     log_level: LogLevel = "warning",
 ) -> None:
     """Fail (exit code 2) when a draw of the batch, or a part of one, was not counted."""
-    set_log_level(log_level)
     from chc_gating.stages.require_counted import require_counted
 
     require_counted(counts, output=output)

@@ -18,7 +18,6 @@ from chc_gating.cli.options import (
     PixelSize,
     RecordFaults,
     Threads,
-    set_log_level,
 )
 
 
@@ -53,7 +52,6 @@ def stitch_command(
     log_level: LogLevel = "warning",
 ) -> None:
     """Stitch raw tiles, cycles registered by DNA, light evened; writes slide.ome.tif."""
-    set_log_level(log_level)
     if camera_tile_px is not None and not re.fullmatch(r"[1-9]\d*x[1-9]\d*", camera_tile_px):
         raise typer.BadParameter(f"{camera_tile_px!r} is not WIDTHxHEIGHT, such as 2048x2048")
     from chc_gating.stages.stitch import Camera, parse_tile_shape, stitch

@@ -45,12 +45,6 @@ def has_equal_exposures(exposures: FloatArray, *, tolerance: float = _EQUAL) -> 
     return bool(np.ptp(exposures) <= tolerance * exposures.max())
 
 
-def estimate_alpha_by_moments(counts: FloatArray) -> float:
-    """Return (s^2 - m) / m^2 for equal exposures, not below 0; beside the likelihood's alpha."""
-    mean = float(counts.mean())
-    return max(0.0, (float(counts.var(ddof=1)) - mean) / mean**2)
-
-
 def _find_exact_p(counts: FloatArray) -> float:
     """Return P(sum of squares >= observed) for events that fall on donors at random.
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 
-from scipy.special import betainc, gammainc, ndtri, xlogy
+from scipy.special import betainc, xlogy
 
 _HALF_CHI2_95 = 1.9207294103470609
 """Half the quantile .95 of chi2 with one degree of freedom."""
@@ -26,11 +26,6 @@ def find_excess_p(on: int, off: int, ratio: float) -> float:
     return float(betainc(on, off + 1, ratio / (1 + ratio))) if on > 0 else 1.0
 
 
-def find_excess_z(on: int, off: int, ratio: float) -> float:
-    """Return the exact p as normal deviations, one-sided."""
-    return -float(ndtri(find_excess_p(on, off, ratio)))
-
-
 def find_li_ma(on: int, off: int, ratio: float) -> float:
     """Return Li and Ma's significance (1983, ApJ 272, 317, eq. 17), negative below expectation.
 
@@ -41,23 +36,6 @@ def find_li_ma(on: int, off: int, ratio: float) -> float:
     off_part = xlogy(off, (1 + ratio) * off / total) if off else 0.0
     size = math.sqrt(max(0.0, 2 * float(on_part + off_part)))
     return size if on >= ratio * off else -size
-
-
-def find_known_background_z(on: int, background: float) -> float:
-    """Return the likelihood-ratio significance over a background that is known exactly.
-
-    Examples
-    --------
-    >>> round(find_known_background_z(10, 4.2), 7)
-    2.3979181
-    """
-    size = math.sqrt(max(0.0, 2 * float(xlogy(on, on / background) - (on - background))))
-    return size if on >= background else -size
-
-
-def find_known_background_p(on: int, background: float) -> float:
-    """Return P(Poisson(background) >= n)."""
-    return float(gammainc(on, background)) if on > 0 else 1.0
 
 
 def find_profile_interval(on: int, off: int, ratio: float) -> tuple[float, float]:

@@ -191,9 +191,16 @@ def _set_replicates_apart(members: Sequence[Member]) -> tuple[Member, ...]:
     )
 
 
+def explain_no_classes(gates: Gates) -> str:
+    """Return why gates give no event a class: they lack cuts, phenotypes or both."""
+    lacking = [("cuts", gates.cuts or gates.markers), ("phenotypes", gates.phenotypes)]
+    missing = " and no ".join(name for name, given in lacking if not given)
+    return f"no cuts: gates {gates.name} has no {missing}"
+
+
 def _find_problem(group: Group, gates: Gates) -> str | None:
     if not gates.phenotypes or not (gates.cuts or gates.markers):
-        return f"no cuts: gates {gates.name} has no cuts and phenotypes"
+        return explain_no_classes(gates)
     if not group.summed:
         return "; ".join(f"{m.row.acquisition}: {m.problem}" for m in group.failed)
     return None

@@ -21,11 +21,11 @@ from chc_gating.counting.limits import find_donor_excess, read_donors, stored_fi
 from chc_gating.model.count import CountRow, DrawCount
 from chc_gating.model.flags import join_flags
 from chc_gating.model.limits import Limits, LotLimits, PhenotypeBackground
+from chc_gating.model.phenotypes import CANDIDATE_CLASSES
 
 LimitsKey = tuple[str | None, str | None, str | None]
 """Panel, gates and lot of a row."""
 STANDARD_ML = 7.5
-_WHOLE_CLASSES = ("CHC", "CTC")
 OTHER_LOT = "limits_of_other_lot"
 
 
@@ -177,7 +177,7 @@ class LimitsJudge:
         )
 
     def _bound(self, one: Judgement, limits: Limits) -> Judgement:
-        if one.phenotype not in _WHOLE_CLASSES:
+        if one.phenotype not in CANDIDATE_CLASSES:
             return one
         [background] = [
             background

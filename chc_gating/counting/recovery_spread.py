@@ -145,13 +145,11 @@ class _Likelihood:
         )
         return cls(one.spiked, k, log_thinning)
 
-    def log_probability(self, logit_mean: float, log_precision: float) -> float:
-        """Return the logarithm of the beta-binomial probability, thinned by the share."""
-        precision = np.array([math.exp(log_precision)])
-        return float(self.list_log_probabilities(np.array([logit_mean]), precision)[0])
-
     def list_log_probabilities(self, logits: FloatArray, precisions: FloatArray) -> FloatArray:
-        """Return the same for arrays of one shape, of logit means and of precisions."""
+        """Return the logarithms of the beta-binomial probability, thinned by the share.
+
+        logits, precisions : of one shape, logit means and precisions.
+        """
         a, b = precisions * expit(logits), precisions * expit(-logits)
         s, k = float(self.spiked), self.survivors.reshape(-1, *[1] * logits.ndim)
         thinning = self.log_thinning.reshape(k.shape)

@@ -20,8 +20,8 @@ from numba import types
 from numba.extending import intrinsic
 from numba.np import arrayobj
 
-from chc_gating.kernels.objects import target_machine
 from chc_gating.kernels.options import import_for_objects
+from chc_gating.kernels.processor import target_machine
 
 _WORDS: Any = types.CPointer(types.int64)  # type: ignore[no-untyped-call]
 

@@ -10,9 +10,11 @@ out: an array as the address of its first item and its shape, an integer as itse
 fields one after the other. A word describes nothing, so the forms of what is given (types and
 dimensions) are part of the file's name, and each form has code of its own.
 
-A file's name also holds a hash of everything that the code depends on: the sources of all kernels,
-the versions of Python, numpy, numba and llvmlite, the processor's name and features. What is stale
-is never found. What is damaged does not have the checksum of its first line, and is built anew.
+A file's name also holds hashes of everything that the code depends on: of the versions of Python,
+numpy, numba and llvmlite and of the processor's name and features, and, last, of the sources of all
+kernels. What is stale is never found; beside the kernels, where only one set of sources lies, files
+of other sources are removed when one is written. What is damaged does not have the checksum of its
+first line, and is built anew.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ import os
 import sys
 from array import array
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -34,12 +36,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from chc_gating.kernels.processor import describe_processor, target_machine
+
 if TYPE_CHECKING:
     import llvmlite.binding as llvm
 
 _LOG = logging.getLogger(__name__)
 _BUILD_LOG = _LOG.getChild("build")
 """Says that somebody waits for a kernel."""
+
+_BESIDE = Path(__file__).parent / "__pycache__"
 
 _Entry = Callable[[Any, Any, int], int]
 
@@ -126,8 +132,8 @@ class Compiled:
 
     def file_name(self, form: str) -> str:
         """Return the name of the file that holds the code for a form, on this machine."""
-        own = hashlib.sha256(f"{self.module}.{self.name}({form}) {_state()}".encode())
-        return f"{self.name}-{own.hexdigest()[:32]}.kernel"
+        own = hashlib.sha256(f"{self.module}.{self.name}({form}) {_describe_machine()}".encode())
+        return f"{self.name}-{own.hexdigest()[:32]}{_end_of_names()}"
 
     def _build(self, form: str) -> tuple[str, bytes]:
         from chc_gating.kernels.build_object import build_object
@@ -147,50 +153,29 @@ def folders() -> Sequence[Path]:
     """
     named = os.environ.get("NUMBA_CACHE_DIR")
     own = os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
-    beside = Path(__file__).parent / "__pycache__"
-    return [Path(named)] if named else [beside, Path(own) / "chc_gating"]
+    return [Path(named)] if named else [_BESIDE, Path(own) / "chc_gating"]
 
 
 @cache
-def _state() -> str:
-    """Return a hash of what all code depends on."""
+def _end_of_names() -> str:
+    """Return how the names of files of these sources end: with a hash of all kernels' sources."""
+    digest = hashlib.sha256()
+    for file in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(file.name.encode() + b"\0" + file.read_bytes())
+    return f"-{digest.hexdigest()[:32]}.kernel"
+
+
+@cache
+def _describe_machine() -> str:
+    """Return what all code depends on beside its sources: versions, and the processor."""
     import llvmlite
 
     numba = find_spec("numba")
     if numba is None or numba.origin is None:
         raise ImportError("numba is not installed")
-    digest = hashlib.sha256()
-    sources = sorted(Path(__file__).parent.glob("*.py"))
-    for file in [*sources, Path(numba.origin).with_name("_version.py")]:
-        digest.update(file.name.encode() + b"\0" + file.read_bytes())
-    digest.update(repr((sys.version, np.__version__, llvmlite.__version__)).encode())
-    digest.update(describe_processor().encode())
-    return digest.hexdigest()
-
-
-def describe_processor() -> str:
-    """Return system, name and features of the processor that code is made for."""
-    import llvmlite.binding as llvm
-
-    features = llvm.get_host_cpu_features().flatten()
-    return f"{llvm.get_process_triple()} {llvm.get_host_cpu_name()} {features}"
-
-
-def target_machine() -> llvm.TargetMachine:
-    """Return what makes code for this processor, set up as numba does it."""
-    import llvmlite.binding as llvm
-
-    llvm.initialize_native_target()
-    llvm.initialize_native_asmprinter()
-    target = llvm.Target.from_triple(llvm.get_process_triple())
-    return target.create_target_machine(
-        cpu=llvm.get_host_cpu_name(),
-        features=llvm.get_host_cpu_features().flatten(),
-        opt=3,
-        reloc="static" if "x86" in target.name else "default",
-        codemodel="jitdefault",
-        jit=True,
-    )
+    numba_version = Path(numba.origin).with_name("_version.py").read_text(encoding="utf-8")
+    versions = (sys.version, np.__version__, llvmlite.__version__, numba_version)
+    return f"{versions!r} {describe_processor()}"
 
 
 def _read_object(name: str) -> tuple[str, bytes] | None:
@@ -217,8 +202,22 @@ def _write_object(name: str, symbol: str, code: bytes) -> None:
             temporary.replace(folder / name)
         except OSError:
             continue
+        if folder == _BESIDE:
+            _remove_stale(folder)
         return
     _LOG.warning("no folder for compiled kernels can be written; set NUMBA_CACHE_DIR to one")
+
+
+def _remove_stale(folder: Path) -> None:
+    """Remove the files of other sources; another process may do so too, or be about to read one.
+
+    A process that misses its file compiles it anew. Folders that several checkouts or versions
+    share are left alone: there each would remove what the others need.
+    """
+    for file in folder.glob("*.kernel"):
+        if not file.name.endswith(_end_of_names()):
+            with suppress(OSError):
+                file.unlink()
 
 
 _ENGINES: list[llvm.ExecutionEngine] = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import Field, model_validator
 
@@ -10,6 +10,8 @@ from chc_gating.model.record import Record
 
 Method = Literal["network", "watershed", "labels", "external"]
 Tool = Literal["cellpose", "stardist", "instanseg"]
+TOOLS: tuple[Tool, ...] = get_args(Tool)
+"""Each has a rule, an environment in `workflow/envs` and a function in `workflow/scripts`."""
 
 DEFAULT_METHOD: Method = "network"
 """The method of a panel that names none."""

@@ -1,28 +1,17 @@
-"""The background of healthy donors in words: calls, limits, who the donors are. No diagnosis."""
+"""The section on the background of healthy donors: limits, and who the donors are."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from chc_gating.counting.excess_extras import ExcessExtras
 from chc_gating.counting.limit_calls import GroupJudgement, Judgement, LimitsKey
-from chc_gating.model.count import CountRow
 from chc_gating.model.limits import BackgroundExposure, Limits, LotLimits, PhenotypeBackground
+from chc_gating.model.phenotypes import CANDIDATE_CLASSES
+from chc_gating.reporting.calls import CALL_WORDS, describe_absence, format_p
 from chc_gating.reporting.numerals import NONE, format_amount, format_count, format_volume
 from chc_gating.reporting.sentences import describe_count
-
-CALL_WORDS = {
-    "not_assessable": "not assessable",
-    "not_detected": "none seen",
-    "below_lob": "not above the limit of blank",
-    "detected": "above the limit of blank",
-    "quantifiable": "above the limit of blank, and enough to quantify",
-}
-_WHOLE_CLASSES = ("CHC", "CTC")
-_NOT_KNOWN = "Part of this count may be background."
-_SMALLEST_P = 1e-6
 
 
 @dataclass(frozen=True)
@@ -80,76 +69,15 @@ class BackgroundView:
     left_out: tuple[tuple[str, str], ...]
 
 
-def describe_calls(rows: Sequence[CountRow], group: GroupJudgement | None) -> tuple[str, ...]:
-    """Return what the limits say of a draw's CHC and CTC, one sentence each.
-
-    () where neither is counted, and for donors and spike draws, which are held to no limits.
-    """
-    whole = [row for row in rows if row.phenotype in _WHOLE_CLASSES]
-    if not whole or whole[0].cohort != "patient":
-        return ()
-    if group is None or group.reason is not None:
-        return (f"Background of healthy donors: {_describe_absence(group)}",)
-    judged = [group.judgements[name] for name in _WHOLE_CLASSES if name in group.judgements]
-    return tuple(describe_judgement(one) for one in judged)
-
-
-def describe_judgement(one: Judgement) -> str:
-    """Return one phenotype's call with the background, the limit of blank and the donors."""
-    upper = "" if one.lob_upper90_count is None else f" (90 % upper bound {one.lob_upper90_count})"
-    start = {
-        "not_detected": f"no {one.phenotype} was seen, and the limit of blank is",
-        "below_lob": f"{one.count:,} is not above the limit of blank,",
-    }.get(one.call, f"{one.count:,} is above the limit of blank,")
-    enough = {
-        "quantifiable": " It is enough to quantify.",
-        "detected": " It is not enough to quantify.",
-    }.get(one.call, "")
-    return (
-        f"{one.phenotype}: {start} {one.lob_count}{upper} events at this exposure; "
-        f"in {one.donors} healthy donors background alone would give "
-        f"{format_amount(one.expected)} (p {format_p(one.p)}).{enough}{_doubt(one)}"
-    )
-
-
-def _doubt(one: Judgement) -> str:
-    upper = one.lob_upper90_count
-    if upper is None or not one.lob_count < one.count <= upper:
-        return ""
-    return " It is not above the limit's own upper bound: more donors would tell."
-
-
-def describe_call_briefly(row: CountRow) -> str:
-    """Return a row's call for a cell of the batch's table; empty without limits."""
-    if row.lob_count is None:
-        return ""
-    if row.call in ("not_detected", "below_lob"):
-        return f"not above LoB {row.lob_count}"
-    return f"above LoB {row.lob_count}"
-
-
-def format_p(p: float) -> str:
-    """Return a p with two significant digits; a very small one as a bound.
-
-    Examples
-    --------
-    >>> format_p(0.0727), format_p(0.000123), format_p(1e-9)
-    ('0.073', '0.00012', 'below 0.000001')
-    """
-    if p < _SMALLEST_P:
-        return "below 0.000001"
-    return "1" if p >= 0.995 else format_amount(p)
-
-
 def view_background(group: GroupJudgement) -> BackgroundView:
     """Return the section of a draw's page on one panel, gates and lot."""
     heading = _describe_key(group.key)
     if group.limits is None:
-        return BackgroundView(heading, (_start(_describe_absence(group)),), (), (), (), "", ())
+        return BackgroundView(heading, (_start(describe_absence(group)),), (), (), (), "", ())
     view = view_limits(group.limits)
     sentences = view.sentences
     if group.reason is not None:
-        sentences = (_start(_describe_absence(group)), *view.sentences[1:])
+        sentences = (_start(describe_absence(group)), *view.sentences[1:])
     judged = group.judgements.values()
     return BackgroundView(
         heading=heading,
@@ -176,33 +104,16 @@ def view_limits(limits: Limits) -> BackgroundView:
             _view_lot(lot, background, exposure)
             for lot in limits.used_lots
             for background in lot.phenotypes
-            if background.phenotype in _WHOLE_CLASSES
+            if background.phenotype in CANDIDATE_CLASSES
         ),
         exposure_words="blood examined" if exposure == "volume" else "nucleated cells",
         left_out=tuple((one.draw, one.reason) for one in limits.left_out),
     )
 
 
-def count_calls(rows: Iterable[CountRow]) -> list[tuple[str, str]]:
-    """Return how many rows of CHC and of CTC have which call, in words; none without limits."""
-    rows = [row for row in rows if row.lob_count is not None]
-    found = []
-    for name in _WHOLE_CLASSES:
-        calls = Counter(str(row.call) for row in rows if row.phenotype == name)
-        words = [f"{calls[call]} {text}" for call, text in CALL_WORDS.items() if calls[call]]
-        if words:
-            found.append((name, ", ".join(words)))
-    return found
-
-
 def count_without_limits(judged: Mapping[str, Mapping[LimitsKey, GroupJudgement]]) -> int:
     """Return how many measurements of patients have no limits file at all."""
     return sum(group.limits is None for groups in judged.values() for group in groups.values())
-
-
-def _describe_absence(group: GroupJudgement | None) -> str:
-    reason = "no limits were computed" if group is None or not group.reason else group.reason
-    return f"not assessable ({reason}). {_NOT_KNOWN}"
 
 
 def _describe_donors(limits: Limits) -> str:
@@ -220,7 +131,7 @@ def _describe_lod(judged: Iterable[Judgement]) -> tuple[str, ...]:
     words = [
         f"{one.phenotype} {format_amount(one.lod_per_7_5_ml)}"
         for one in judged
-        if one.phenotype in _WHOLE_CLASSES and one.lod_per_7_5_ml is not None
+        if one.phenotype in CANDIDATE_CLASSES and one.lod_per_7_5_ml is not None
     ]
     if not words:
         return ()

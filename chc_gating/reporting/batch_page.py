@@ -10,14 +10,11 @@ from chc_gating.counting.uncounted import Uncounted, list_uncounted
 from chc_gating.model.cohort import CohortResult
 from chc_gating.model.count import CountRow, DrawCount
 from chc_gating.model.limits import Limits
-from chc_gating.reporting.background import (
-    count_calls,
-    count_without_limits,
-    describe_call_briefly,
-    view_limits,
-)
+from chc_gating.model.phenotypes import CANDIDATE_CLASSES
+from chc_gating.reporting.background import count_without_limits, view_limits
+from chc_gating.reporting.calls import count_calls, describe_call_briefly
 from chc_gating.reporting.cohort_section import build_cohort_sections
-from chc_gating.reporting.count_table import WHOLE_CLASSES, describe_scope, gather_groups
+from chc_gating.reporting.count_table import describe_scope, gather_groups
 from chc_gating.reporting.distribution import COHORT_WORDS, draw_distribution
 from chc_gating.reporting.doubts import Doubt, GroupFacts, list_doubts
 from chc_gating.reporting.figures import Picture
@@ -99,7 +96,7 @@ def render_batch_page(
     groups and agreement.
     """
     rows = [row for draw in draws for row in draw.rows]
-    whole = [row for row in rows if row.phenotype in WHOLE_CLASSES]
+    whole = [row for row in rows if row.phenotype in CANDIDATE_CLASSES]
     scale = scale_rows(whole)
     counted = sum(draw.status == "counted" for draw in draws)
     return render_page(
@@ -198,9 +195,9 @@ def _build_line(group: GroupFacts, draw: DrawCount, link: str, scale: ForestScal
     rows = group.rows
     first = rows[0]
     counted = [row for row in rows if row.status == "counted" and row.count is not None]
-    whole = {row.phenotype: row for row in counted if row.phenotype in WHOLE_CLASSES}
+    whole = {row.phenotype: row for row in counted if row.phenotype in CANDIDATE_CLASSES}
     exposure = next((r.exposure_ml for r in counted if r.exposure_ml is not None), None)
-    marks = (mark_row(whole.get(name), scale) for name in WHOLE_CLASSES)
+    marks = (mark_row(whole.get(name), scale) for name in CANDIDATE_CLASSES)
     flags = {flag for row in rows for flag in split_flags(row.flags)}
     doubts = list_doubts(group) if counted else ()
     return BatchLine(
@@ -211,7 +208,7 @@ def _build_line(group: GroupFacts, draw: DrawCount, link: str, scale: ForestScal
         scope=describe_scope(first),
         exposure=format_volume(exposure) if counted else "",
         counted=bool(counted) and draw.status == "counted",
-        numbers=tuple(_describe_number(name, whole.get(name)) for name in WHOLE_CLASSES),
+        numbers=tuple(_describe_number(name, whole.get(name)) for name in CANDIDATE_CLASSES),
         marks=tuple(mark for mark in marks if mark is not None),
         why_no_rate=next((r.reason for r in counted if r.reason), "no volume of blood is known"),
         flags=tuple(sorted(flags - {doubt.flag for doubt in doubts})),

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from chc_gating.counting.limit_calls import GroupJudgement, LimitsKey
 from chc_gating.model.count import CountRow, DrawCount
-from chc_gating.reporting.background import describe_calls
+from chc_gating.model.phenotypes import CANDIDATE_CLASSES
+from chc_gating.reporting.calls import describe_calls
 from chc_gating.reporting.doubts import Doubt, GroupFacts, list_doubts
 from chc_gating.reporting.evidence import Evidence
 from chc_gating.reporting.leukocytes import describe_wbc
@@ -22,8 +23,6 @@ from chc_gating.reporting.sentences import (
     give_verdict,
     split_flags,
 )
-
-WHOLE_CLASSES = ("CHC", "CTC")
 
 
 @dataclass(frozen=True)
@@ -172,7 +171,7 @@ def describe_scope(row: CountRow) -> str:
 def _give_verdicts(rows: Sequence[CountRow], counted: Sequence[CountRow]) -> tuple[Verdict, ...]:
     if not counted:
         return (give_verdict(rows[0]),)
-    whole = [row for row in counted if row.phenotype in WHOLE_CLASSES]
+    whole = [row for row in counted if row.phenotype in CANDIDATE_CLASSES]
     if not whole:
         return (Verdict("none", "These gates define neither CHC nor CTC.", counted=True),)
     return tuple(give_verdict(row) for row in whole)
@@ -187,7 +186,9 @@ def _build_table(rows: Sequence[CountRow]) -> tuple[TableRow, ...]:
             depth=_depth(row.phenotype or "", names),
             count=format_count(row.count),
             with_undecided=(
-                format_count((row.count or 0) + possible) if row.phenotype in WHOLE_CLASSES else ""
+                format_count((row.count or 0) + possible)
+                if row.phenotype in CANDIDATE_CLASSES
+                else ""
             ),
             per_7_5_ml=format_amount(row.per_7_5_ml),
             interval=describe_interval(row),
@@ -201,7 +202,7 @@ def _build_table(rows: Sequence[CountRow]) -> tuple[TableRow, ...]:
 
 
 def _depth(name: str, names: set[str | None]) -> int:
-    return int(any(name.startswith(f"{w}_") and w in names for w in WHOLE_CLASSES))
+    return int(any(name.startswith(f"{w}_") and w in names for w in CANDIDATE_CLASSES))
 
 
 def _possible_candidates(rows: Sequence[CountRow]) -> int:
@@ -210,7 +211,7 @@ def _possible_candidates(rows: Sequence[CountRow]) -> int:
 
 
 def _describe_undecided(rows: Sequence[CountRow]) -> str:
-    if not any(row.phenotype in WHOLE_CLASSES for row in rows):
+    if not any(row.phenotype in CANDIDATE_CLASSES for row in rows):
         return ""
     number = _possible_candidates(rows)
     if number == 0:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from chc_gating.model.acquisition import AcquisitionResult, PhenotypeCount, PopulationCount
 from chc_gating.model.gates import CUT_SOURCES, ROOT, Cut, PopulationGate
 from chc_gating.model.imported_gates import ImportedGate
+from chc_gating.model.phenotypes import CANDIDATE_CLASSES
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ def _list_classes(result: AcquisitionResult, *, depth: int) -> list[HierarchyRow
 def is_sub_phenotype(name: str, phenotypes: Sequence[PhenotypeCount]) -> bool:
     """Return whether a class is a part of CHC or CTC that the table counts as a whole, too."""
     names = {p.name for p in phenotypes}
-    return any(name.startswith(f"{whole}_") and whole in names for whole in ("CHC", "CTC"))
+    return any(name.startswith(f"{whole}_") and whole in names for whole in CANDIDATE_CLASSES)
 
 
 def describe_gate(gate: PopulationGate) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from chc_gating.model.count import CountRow
 from chc_gating.model.flags import DRAW_FLAGS, EVENT_FLAGS
+from chc_gating.model.phenotypes import CANDIDATE_CLASSES
 from chc_gating.reporting.numerals import format_amount, format_count, format_volume
 
 ZERO_UPPER95 = -math.log(0.05)
@@ -59,7 +60,7 @@ def describe_phenotype(name: str) -> str:
     if name in CLASS_WORDS:
         return CLASS_WORDS[name]
     head, _, rest = name.partition("_")
-    if head not in ("CHC", "CTC") or not rest:
+    if head not in CANDIDATE_CLASSES or not rest:
         return name
     if rest == "unresolved":
         return "unresolved: positive for one, another is in its band or invalid"

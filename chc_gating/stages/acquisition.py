@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from chc_gating.counting.groups import explain_no_classes
 from chc_gating.model.acquisition import (
     AcquisitionQuality,
     AcquisitionResult,
@@ -21,21 +22,19 @@ from chc_gating.model.acquisition import (
     SlideFacts,
     TimeBin,
 )
-from chc_gating.model.flags import event_flag_names
+from chc_gating.stages.candidates_table import candidates_schema
 from chc_gating.storage.densities import write_densities
 from chc_gating.storage.provenance import describe_input, software_version
 from chc_gating.storage.records import write_record
-from chc_gating.storage.tables import build_table, write_table
+from chc_gating.storage.tables import write_table
 
 if TYPE_CHECKING:
-    import pyarrow
-
     from chc_gating.gating.result import GatingResult
     from chc_gating.model.gates import Gates
     from chc_gating.model.panel import Panel
 
-POSITIONS = ("centroid_y_px", "centroid_x_px")
-"""Columns of a slide's candidates, float64; what could explain them comes after the channels."""
+
+_DRAWN = "populations and densities are drawn"
 
 Parameter = str | int | float | bool | None
 
@@ -83,7 +82,7 @@ def describe_result(result: GatingResult, origin: Origin, measured: Measured) ->
         inputs=origin.inputs,
         parameters=origin.parameters,
         status="counted" if has_cuts else "not_counted",
-        reason=None if has_cuts else _explain_no_classes(origin.gates),
+        reason=None if has_cuts else f"{explain_no_classes(origin.gates)}; {_DRAWN}",
         modality=origin.panel.modality,
         panel=origin.panel,
         gates=origin.gates,
@@ -123,11 +122,6 @@ def name_explanations(panel: Panel, gates: Gates) -> tuple[str, ...]:
         for role in ("leukocyte", "epithelial")
     )
     return explanation_columns(leukocyte, epithelial)
-
-
-def _explain_no_classes(gates: Gates) -> str:
-    missing = "cuts" if gates.phenotypes else "phenotypes"
-    return f"no cuts: gates {gates.name} has no {missing}; populations and densities are drawn"
 
 
 def _describe_populations(result: GatingResult) -> tuple[PopulationCount, ...]:
@@ -213,53 +207,6 @@ def _describe_kept(result: GatingResult) -> tuple[str, ...]:
     return (
         f"candidates.parquet holds the first {kept:,} of {total:,} candidates: look at the cuts",
     )
-
-
-def candidates_table(
-    result: GatingResult, *, positions: Mapping[str, np.ndarray] | None = None
-) -> pyarrow.Table:
-    """Return candidates.parquet: one row per CHC or CTC candidate that is kept, all channels.
-
-    ``positions`` adds columns of a slide, (c,) float64 each, in the order of the candidates: the
-    POSITIONS, and any others at the end.
-    """
-    further = [name for name in positions or {} if name not in POSITIONS]
-    found = result.candidates
-    columns: list[np.ndarray | Sequence[str]] = [
-        np.arange(len(found.event_id), dtype=np.int64),
-        found.event_id.astype(np.int64),
-        found.bin.astype(np.int32),
-        found.phenotype,
-        found.sub_phenotype,
-        [";".join(event_flag_names(bits)) for bits in found.flags.tolist()],
-        *(positions[name] for name in POSITIONS if positions),
-    ]
-    for i in range(len(result.channels)):
-        columns += [found.raw[:, i], found.compensated[:, i]]
-    columns += [positions[name] for name in further if positions]
-    schema = candidates_schema(result.channels, has_positions=bool(positions), further=further)
-    return build_table(columns, schema)
-
-
-def candidates_schema(
-    channels: Iterable[str], *, has_positions: bool, further: Iterable[str] = ()
-) -> pyarrow.Schema:
-    """Return the columns of candidates.parquet; a slide's have positions in pixels."""
-    import pyarrow
-
-    columns = [
-        ("candidate", pyarrow.int64()),
-        ("event", pyarrow.int64()),
-        ("time_bin", pyarrow.int32()),
-        ("phenotype", pyarrow.string()),
-        ("sub_phenotype", pyarrow.string()),
-        ("flags", pyarrow.string()),
-        *((name, pyarrow.float64()) for name in POSITIONS if has_positions),
-    ]
-    for channel in channels:
-        columns += [(f"{kind}:{channel}", pyarrow.float64()) for kind in ("raw", "compensated")]
-    columns += [(name, pyarrow.float64()) for name in further]
-    return pyarrow.schema(columns)
 
 
 def write_gated(folder: Path, *, result: GatingResult, origin: Origin, measured: Measured) -> None:

@@ -8,12 +8,15 @@ from collections.abc import Iterator, Sequence, Sized
 from dataclasses import dataclass
 from pathlib import Path
 
-from chc_gating.batch.configuration import Assembly, assemble_batch
+from chc_gating.batch.configuration import DEFAULT_CONFIG, Assembly, assemble_batch
 from chc_gating.batch.contents import Batch
 from chc_gating.batch.row_rules import warn_of_days
 from chc_gating.batch.rows import Draw
 from chc_gating.errors import Fault
 from chc_gating.stages.check_files import FileCheck
+
+_SNAKEFILE = Path(__file__).parents[2] / "Snakefile"
+"""The workflow of this checkout: rules and package are of one version."""
 
 _ABSENT = ("no such file", "no such folder")
 _PATHS_START = (
@@ -79,7 +82,7 @@ class CheckReport:
     def _closing(self) -> str:
         odd = f", {_count(self.warnings, 'warning')}" if self.warnings else ""
         if not self.faults:
-            return f"{self.config_path}: no fault{odd}. Next: run snakemake."
+            return f"{self.config_path}: no fault{odd}. Next: {self._run_words()}"
         words = ["chc", "check", str(self.config_path)]
         if self.directory != Path():
             words += ["--directory", str(self.directory)]
@@ -88,6 +91,15 @@ class CheckReport:
             f"{self.config_path}: {_count(self.faults, 'fault')}{odd}; {stop}. "
             f"Correct them and check again: {shlex.join(words)}"
         )
+
+    def _run_words(self) -> str:
+        """Return the command line that runs this batch."""
+        words = ["snakemake", "-s", str(_SNAKEFILE), "--directory", str(self.directory)]
+        words += ["--cores", "all"]
+        config = self.config_path.absolute()
+        if config != (self.directory / DEFAULT_CONFIG).absolute():
+            words += ["--configfile", str(config)]
+        return shlex.join(words)
 
 
 def check(

@@ -22,7 +22,7 @@ def cohort(config_path: Path, *, results: Path, output: Path, directory: Path = 
     Raises ConfigError for faults of the configuration; ChcError where a draw has no count.json.
     """
     batch = load_batch(config_path, directory=directory)
-    paths = {name: layout.draw_folder(results, name) / "count.json" for name in batch.draws}
+    paths = {name: layout.count_file(results, name) for name in batch.draws}
     found = describe_cohort(
         [read_record(path, DrawCount) for path in paths.values()],
         software_version=software_version(),

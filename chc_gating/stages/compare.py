@@ -56,11 +56,12 @@ def compare(results: Path, *, truth: Path, outlines: Path | None = None) -> Comp
     ChcError
         A table or a result is absent.
     """
+    tables = _group_rows(read_truth(truth))
     cells = read_truth_cells(truth.with_name(TRUTH_CELLS_FILE))
     outlines = outlines or results / OUTLINES_FOLDER
     lines, faults = [list(_COLUMNS)], 0
     located: list[str] = []
-    for acquisition, rows in _group_rows(read_truth(truth)).items():
+    for acquisition, rows in tables.items():
         folder, crowded = acquisition_folder(results, acquisition), False
         if rows[0].modality == "image":
             planted = [c for c in cells if c.acquisition == acquisition]

@@ -22,18 +22,14 @@ from chc_gating.model.spillover import Spillover
 from chc_gating.stages.acquisition import (
     Measured,
     Origin,
-    candidates_table,
     describe_source,
     write_gated,
     write_not_counted,
 )
+from chc_gating.stages.candidates_table import candidates_table
 from chc_gating.stages.flowjo import choose_sample, rename_in_sample
 from chc_gating.stages.progress import show_progress
-from chc_gating.stages.spillover import (
-    describe_spillover,
-    find_file_spillover,
-    resolve_spillover,
-)
+from chc_gating.stages.spillover import describe_spillover, find_file_spillover, resolve_spillover
 from chc_gating.storage.atomic import replacing_files
 from chc_gating.storage.provenance import describe_input
 from chc_gating.storage.tables import write_table

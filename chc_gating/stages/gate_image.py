@@ -32,18 +32,13 @@ from chc_gating.model.spillover import Spillover
 from chc_gating.stages.acquisition import (
     Measured,
     Origin,
-    candidates_table,
     describe_source,
     write_gated,
     write_not_counted,
 )
 from chc_gating.stages.autofluorescence import subtract_autofluorescence
-from chc_gating.stages.candidate_crops import (
-    CONTROL_CROPS,
-    Opening,
-    find_labels,
-    write_slide_crops,
-)
+from chc_gating.stages.candidate_crops import CONTROL_CROPS, Opening, find_labels, write_slide_crops
+from chc_gating.stages.candidates_table import candidates_table
 from chc_gating.stages.explain import build_field, explain
 from chc_gating.stages.progress import show_progress
 from chc_gating.stages.spillover import describe_spillover, resolve_spillover

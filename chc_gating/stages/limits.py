@@ -79,7 +79,7 @@ def _read_counts(
 ) -> tuple[list[DrawCount], list[InputFile]]:
     counts, inputs = [], []
     for draw in donor_draws(batch, panel=panel, gates=gates):
-        path = layout.draw_folder(results, draw) / "count.json"
+        path = layout.count_file(results, draw)
         counts.append(read_record(path, DrawCount))
         inputs.append(describe_input(draw, path))
     return counts, inputs

@@ -50,7 +50,7 @@ def monitor(
         raise ChcError(
             f"patient {patient}: has no draw in the draws sheet of {config_path}; correct the id"
         )
-    paths = {name: layout.draw_folder(Path(results), name) / "count.json" for name in draws}
+    paths = {name: layout.count_file(Path(results), name) for name in draws}
     named = [read_record(path, Limits) for path in limits]
     judge = LimitsJudge(
         named or read_limits(batch, draws, Path(results)), loq_cv=batch.settings.loq_cv

@@ -39,10 +39,7 @@ def report_batch(
     Raises ConfigError for faults of the configuration; ChcError where a draw has no count.json.
     """
     batch = load_batch(config_path, directory=directory)
-    draws = [
-        read_record(layout.draw_folder(results, name) / "count.json", DrawCount)
-        for name in batch.draws
-    ]
+    draws = [read_record(layout.count_file(results, name), DrawCount) for name in batch.draws]
     limits = read_limits(batch, batch.draws, results)
     judge = LimitsJudge(limits, loq_cv=batch.settings.loq_cv)
     judged = [judge.judge_draw(draw) for draw in draws]
@@ -70,11 +67,11 @@ def report_batch(
 
 def _link_patient(results: Path, patient: str, *, folder: Path) -> str:
     """Return the address of a patient's page over time as seen from the batch's page."""
-    page = layout.patient_folder(results, patient) / "monitor.html"
+    page = layout.patient_page(results, patient)
     return quote(Path(os.path.relpath(page, folder)).as_posix())
 
 
 def _link_page(results: Path, draw: str, *, folder: Path) -> str:
     """Return the address of a draw's page as seen from the batch's page."""
-    page = layout.draw_folder(results, draw) / "report.html"
+    page = layout.draw_page(results, draw)
     return quote(Path(os.path.relpath(page, folder)).as_posix())

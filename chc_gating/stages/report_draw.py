@@ -31,7 +31,7 @@ def report_draw(
     ChcError for a result that is absent or of another version.
     """
     batch = load_batch(config_path, directory=directory, only_draw=draw)
-    count = read_record(layout.draw_folder(results, draw) / "count.json", DrawCount)
+    count = read_record(layout.count_file(results, draw), DrawCount)
     evidence = [
         read_evidence(layout.acquisition_folder(results, a.acquisition), acquisition=a.acquisition)
         for a in count.acquisitions
@@ -51,5 +51,5 @@ def _link_patient(results: Path, count: DrawCount, *, folder: Path) -> str | Non
     """Return the address of the patient's page over time; donors and spiked blood have none."""
     if count.draw["cohort"] != "patient":
         return None
-    page = layout.patient_folder(results, count.draw["patient"]) / "monitor.html"
+    page = layout.patient_page(results, count.draw["patient"])
     return quote(Path(os.path.relpath(page, folder)).as_posix())

@@ -21,7 +21,7 @@ def summarise(batch: Batch) -> str:
     lines = ["", _count_draws(counts, missing)]
     lines += [f"  {draw} was not reached." for draw, count in counts.items() if count is None]
     lines += [f"  {one.describe()}" for one in missing]
-    page = layout.batch_folder(root) / "report.html"
+    page = layout.batch_page(root)
     if page.is_file():
         lines.append(f"Page of the batch: {page}   table: {page.with_name('counts.tsv')}")
     lines.append("Logs: logs/")
@@ -36,13 +36,9 @@ def _count_draws(counts: dict[str, DrawCount | None], missing: Sequence[Uncounte
     return f"{counted} of {len(counts)} draws were counted{end}"
 
 
-def _draw_file(root: Path, draw: str) -> Path:
-    return layout.draw_folder(root, draw) / "count.json"
-
-
 def _read_count(root: Path, draw: str) -> DrawCount | None:
     try:
-        return read_record(_draw_file(root, draw), DrawCount)
+        return read_record(layout.count_file(root, draw), DrawCount)
     except ChcError:
         return None
 
@@ -57,7 +53,7 @@ def _next_step(
             "says that the folder is locked)."
         )
     made = page.stat().st_mtime_ns
-    if any(_draw_file(root, draw).stat().st_mtime_ns > made for draw in counts):
+    if any(layout.count_file(root, draw).stat().st_mtime_ns > made for draw in counts):
         return (
             f"Next: {page} and counts.tsv are older than some draws; type the command without "
             "naming a result, and they are made anew."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -42,7 +43,22 @@ def test_a_good_batch_passes_and_says_what_was_found(tmp_path: Path, raw: Path) 
     assert "2 draws (2 patient)" in report.text
     assert "p01t1: raw/p01 t1.fcs: FCS 3.1, 50 events, 7 channels" in report.text
     assert "config.yaml: no fault" in report.text
-    assert report.text.endswith("Next: run snakemake.")
+    assert "Next: snakemake -s " in report.text
+
+
+def test_a_good_batch_is_told_the_command_that_runs_it(
+    tmp_path: Path, raw: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    snakefile = Path(__file__).parents[2] / "Snakefile"
+    start = f"Next: snakemake -s {shlex.quote(str(snakefile))} --directory"
+    config = write_batch(tmp_path)
+    from_outside = check(config, directory=tmp_path).text
+    assert from_outside.endswith(f"{start} {shlex.quote(str(tmp_path))} --cores all")
+    monkeypatch.chdir(tmp_path)
+    assert check(Path("config/config.yaml")).text.endswith(f"{start} . --cores all")
+    other = config.rename("config/other.yaml")
+    end = f"--configfile {shlex.quote(str(tmp_path / other))}"
+    assert check(other).text.endswith(f"{start} . --cores all {end}")
 
 
 def test_a_missing_file_is_a_fault_of_its_cell(tmp_path: Path, raw: Path) -> None:

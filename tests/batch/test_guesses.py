@@ -162,3 +162,12 @@ def test_drafted_gates_hold_phenotypes_and_no_cuts(tmp_path) -> None:  # type: i
         "leukocyte": "CD45+ and EPCAM- and CK-",
     }
     assert not gates.cuts
+
+
+def test_drafted_gates_of_a_slide_show_cuts_of_slides() -> None:
+    panel = draft_panel(
+        "p", "image", channels=("DAPI", "CD45", "CK"), labels=(None,) * 3, spillover="none"
+    )
+    text = write_gates(panel)
+    assert "CK: {background: {k_sd: 3}}" in text
+    assert "FSC-A" not in text

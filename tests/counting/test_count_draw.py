@@ -14,8 +14,10 @@ from count_cases import (
     make_row,
 )
 
+from chc_gating.counting.groups import explain_no_classes
 from chc_gating.model.acquisition import FlowFacts
 from chc_gating.model.count import CountRow
+from chc_gating.model.gates import Gates
 
 LOSSES = FlowFacts(fcs_version="FCS3.1", abort_events=3_000, lost_events=0)
 TABLE = {"event_count": 97_000, "flow": LOSSES}
@@ -226,8 +228,13 @@ def test_empty_tube_adds_no_exposure_to_the_others() -> None:
 def test_gates_without_cuts_are_not_counted() -> None:
     counted = count_case([make_draw()], [(make_row(gates="nocuts", **FRACTIONS), make_result())])
     assert counted.status == "not_counted"
-    assert "no cuts" in (counted.reason or "")
+    assert "no cuts: gates nocuts has no cuts and no phenotypes" in (counted.reason or "")
     assert [row.phenotype for row in counted.rows] == [None]
+
+
+def test_what_gates_lack_is_said_and_nothing_else() -> None:
+    draft = Gates(name="draft", phenotypes={"CHC": "CD45+ and CK+"})
+    assert explain_no_classes(draft) == "no cuts: gates draft has no cuts"
 
 
 def test_draw_without_acquisitions_is_one_row_without_modality() -> None:

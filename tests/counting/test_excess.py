@@ -1,27 +1,15 @@
-"""Extras: excess over a counted background, and what an FMO tail supports; science.md section 3."""
+"""Extras: excess over a background that was counted, in donors or in a control."""
 
 from __future__ import annotations
 
-import math
-
 import pytest
+from scipy.special import ndtri
 
-from chc_gating.counting.control_tails import (
-    find_control_depth,
-    find_control_p,
-    find_false_events_upper,
-    find_least_count,
-)
-from chc_gating.counting.excess import (
-    find_excess_p,
-    find_excess_z,
-    find_known_background_p,
-    find_known_background_z,
-    find_li_ma,
-    find_profile_interval,
-)
+from chc_gating.counting.excess import find_excess_p, find_li_ma, find_profile_interval
 from chc_gating.counting.excess_extras import find_excess_extras
 from chc_gating.counting.feldman_cousins import find_feldman_cousins
+from chc_gating.counting.intervals import find_rate_interval
+from chc_gating.counting.mixing import exact
 
 
 def test_13_on_and_11_off_at_half_the_exposure() -> None:
@@ -32,13 +20,13 @@ def test_13_on_and_11_off_at_half_the_exposure() -> None:
 
 
 def test_li_ma_overstates_at_small_counts() -> None:
-    assert find_excess_z(5, 0, 0.2) == pytest.approx(3.654980, abs=5e-7)  # [C]
+    assert -ndtri(find_excess_p(5, 0, 0.2)) == pytest.approx(3.654980, abs=5e-7)  # [C]
     assert find_li_ma(5, 0, 0.2) == pytest.approx(4.232918, abs=5e-7)  # [C]
 
 
-def test_known_background_is_that_of_gammapy() -> None:
-    assert find_known_background_z(10, 4.2) == pytest.approx(2.3979181, abs=5e-8)  # [S] gammapy
-    assert find_known_background_p(1, 0.5) == pytest.approx(1 - math.exp(-0.5))
+def test_li_ma_over_a_background_known_well_is_that_of_gammapy() -> None:
+    # 4.2 expected, known from 4.2 million events; [S] gammapy, known exactly
+    assert find_li_ma(10, 4_200_000, 1e-6) == pytest.approx(2.3979181, abs=2e-6)
 
 
 def test_no_excess_has_an_interval_from_zero() -> None:
@@ -61,20 +49,18 @@ def test_feldman_cousins_intervals_of_their_table_iv(
     assert found == pytest.approx((low, high), abs=0.0101)
 
 
-DEPTHS = {"control_events": 500_000, "sample_events": 1_800_000}
+DEEPER = 1_800_000 / 500_000
+"""Events of a sample over those of its FMO control."""
 
 
 def test_2_false_in_an_fmo_do_not_make_21_remarkable() -> None:
-    assert find_control_p(21, 2, **DEPTHS) == pytest.approx(0.0958, abs=5e-5)  # [C]
+    assert find_excess_p(21, 2, DEEPER) == pytest.approx(0.0958, abs=5e-5)  # [C]
 
 
 def test_no_false_event_in_an_fmo_bounds_their_mean() -> None:
-    assert find_false_events_upper(0, **DEPTHS) == pytest.approx(10.78, abs=5e-3)  # [C]
-    assert find_least_count(0, **DEPTHS) == 13  # [C], p <= .05
-
-
-def test_depth_of_a_control_follows_the_rule_of_three() -> None:
-    assert find_control_depth(1_800_000, 1) == 5_400_000  # [C], N_control >= 3 N_sample / F
+    upper = find_rate_interval(0, exact(1 / DEEPER)).upper
+    assert upper == pytest.approx(10.78, abs=5e-3)  # [C]
+    assert find_excess_p(12, 0, DEEPER) > 0.05 >= find_excess_p(13, 0, DEEPER)  # [C]
 
 
 def test_extras_of_a_draw_use_all_donors_events() -> None:

@@ -23,6 +23,11 @@ EQUAL = [SpikeReplicate(75, 100), SpikeReplicate(150, 200)]
 EXAMINED = Exposure(volume_ml=5.0, source="fractions")
 
 
+def find_log_probability(one: SpikeReplicate, logit_mean: float, log_precision: float) -> float:
+    places = np.array([logit_mean]), np.exp([log_precision])
+    return float(_Likelihood.of(one).list_log_probabilities(*places)[0])
+
+
 def make_recovery(replicates: list[SpikeReplicate], *, pooled: bool = False) -> Recovery:
     return Recovery(
         recovered=sum(one.recovered for one in replicates),
@@ -73,7 +78,7 @@ def test_spread_in_a_share_of_the_blood_is_asked_of_what_was_found_there() -> No
     for found in ([60, 75, 90], [70, 75, 80], [55, 75, 95]):
         spiked = [SpikeReplicate(k, 1000, 0.1) for k in found]
         heights = [
-            sum(_Likelihood.of(one).log_probability(float(logit(0.75)), s) for one in spiked)
+            sum(find_log_probability(one, float(logit(0.75)), s) for one in spiked)
             for s in (11.0, 13.0)
         ]
         assert shows_spread(spiked, 0.75) is bool(heights[0] > heights[1])
@@ -123,8 +128,8 @@ def test_recoveries_near_none_and_all_have_a_mixture() -> None:
 
 
 def test_probabilities_of_cells_in_a_part_of_the_blood_add_up_to_one() -> None:
-    parts = (_Likelihood.of(SpikeReplicate(k, 40, 0.4)) for k in range(41))
-    total = sum(np.exp(part.log_probability(0.5, 2.0)) for part in parts)
+    parts = (SpikeReplicate(k, 40, 0.4) for k in range(41))
+    total = sum(np.exp(find_log_probability(part, 0.5, 2.0)) for part in parts)
     assert total == pytest.approx(1, abs=1e-9)
 
 

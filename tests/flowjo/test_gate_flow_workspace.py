@@ -224,7 +224,7 @@ def test_chc_check_finds_a_file_without_a_sample(tmp_path: Path, monkeypatch) ->
 def test_the_workflow_runs_again_when_the_workspace_changes(tmp_path: Path) -> None:
     from types import SimpleNamespace
 
-    from chc_gating.stages.plan_workflow import WorkflowPlan
+    from chc_gating.workflow.acquisitions import AcquisitionJobs
 
     write_inputs(tmp_path)
     row = SimpleNamespace(gates="gates")
@@ -233,9 +233,9 @@ def test_the_workflow_runs_again_when_the_workspace_changes(tmp_path: Path) -> N
         acquisitions={"A1": row},
         gates_folder=tmp_path,
     )
-    plan = WorkflowPlan(tmp_path / "config.yaml", batch)  # type: ignore[arg-type]
+    jobs = AcquisitionJobs(batch)  # type: ignore[arg-type]
     wildcards = SimpleNamespace(acquisition="A1", draw="", panel="")
-    assert plan.gates_source(wildcards) == [(tmp_path / "study.wsp").as_posix()]
+    assert jobs.gates_source(wildcards) == [(tmp_path / "study.wsp").as_posix()]
 
 
 def test_results_are_the_same_bytes_for_any_number_of_threads(tmp_path: Path) -> None:

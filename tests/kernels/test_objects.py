@@ -79,9 +79,65 @@ def test_a_file_of_other_sources_or_another_processor_is_not_found(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     call(polygon())
-    monkeypatch.setattr(objects, "_state", lambda: "another processor")
+    monkeypatch.setattr(objects, "_describe_machine", lambda: "another processor")
     call(polygon())
-    assert len(list(folder.iterdir())) == 2
+    monkeypatch.setattr(objects, "_end_of_names", lambda: "-0123.kernel")
+    call(polygon())
+    assert len(list(folder.iterdir())) == 3
+
+
+@pytest.fixture
+def beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of one checkout's kernels."""
+    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
+    monkeypatch.setattr(objects, "_BESIDE", tmp_path)
+    return tmp_path
+
+
+def test_files_of_other_sources_are_removed_beside_the_kernels(
+    beside: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call(polygon())
+    (old,) = beside.iterdir()
+    monkeypatch.setattr(objects, "_end_of_names", lambda: "-0123.kernel")
+    call(polygon())
+    (new,) = beside.iterdir()
+    assert new != old
+
+
+def test_files_of_other_types_and_processors_stay_beside_the_kernels(
+    beside: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (beside / "objects.cpython-311.pyc").touch()
+    call(polygon())
+    monkeypatch.setattr(objects, "_describe_machine", lambda: "another processor")
+    call(polygon())
+    assert len(list(beside.iterdir())) == 3
+
+
+def test_two_processes_of_different_sources_do_not_harm_each_other(beside: Path) -> None:
+    program = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from chc_gating.kernels import objects\n"
+        "end, code = f'-{sys.argv[2]}.kernel', sys.argv[2].encode() * 9000\n"
+        "objects._BESIDE, objects._end_of_names = Path(sys.argv[1]), lambda: end\n"
+        "found = []\n"
+        "for _ in range(300):\n"
+        "    objects._write_object('kernel' + end, 'symbol', code)\n"
+        "    found.append(objects._read_object('kernel' + end))\n"
+        "assert ('symbol', code) in found\n"
+        "assert set(found) <= {('symbol', code), None}, 'read what is not whole'\n"
+    )
+    both = [
+        subprocess.Popen(
+            [sys.executable, "-c", program, str(beside), name], stderr=subprocess.PIPE, text=True
+        )
+        for name in ("a", "b")
+    ]
+    assert [(one.communicate()[1], one.returncode) for one in both] == [("", 0)] * 2
+    left = [file.name for file in beside.iterdir()]
+    assert left in ([], ["kernel-a.kernel"], ["kernel-b.kernel"])  # each may remove the other's
 
 
 def test_without_a_folder_to_write_to_the_results_are_the_same(

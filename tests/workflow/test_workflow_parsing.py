@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 from small_batch import write_configuration
 
-from chc_gating.stages.plan_workflow import WorkflowPlan
+from chc_gating.workflow.acquisitions import AcquisitionJobs
 
 HEAVY = {
     "cv2",
@@ -31,9 +31,12 @@ def test_loading_a_batch_for_the_snakefile_imports_nothing_heavy(tmp_path: Path)
     write_configuration(tmp_path / "config")
     program = (
         "import sys\n"
-        "from chc_gating.stages.plan_workflow import plan_workflow\n"
-        "plan = plan_workflow(configfiles=[], overrides={})\n"
-        "assert len(plan.batch.draws) == 5\n"
+        "import pkgutil, chc_gating.workflow\n"
+        "for module in pkgutil.iter_modules(chc_gating.workflow.__path__):\n"
+        "    __import__(f'chc_gating.workflow.{module.name}')\n"
+        "from chc_gating.workflow.common import load_batch_or_exit\n"
+        "batch = load_batch_or_exit(configfiles=[], overrides={})\n"
+        "assert len(batch.draws) == 5\n"
         "print(*{name.partition('.')[0] for name in sys.modules})\n"
     )
     done = subprocess.run(
@@ -50,9 +53,9 @@ def test_a_slide_that_is_a_folder_is_an_input_with_the_files_in_it(tmp_path: Pat
     for name in (".zattrs", ".zgroup", "0/0.0"):
         (slide / name).write_text("{}")
     row = SimpleNamespace(file=str(slide))
-    plan = WorkflowPlan(Path("config.yaml"), batch=SimpleNamespace(acquisitions={"a": row}))
+    jobs = AcquisitionJobs(SimpleNamespace(acquisitions={"a": row}))
 
-    assert plan.existing_raw_file(SimpleNamespace(acquisition="a")) == [
+    assert jobs.existing_raw_file(SimpleNamespace(acquisition="a")) == [
         slide.as_posix(),
         (slide / ".zattrs").as_posix(),
         (slide / ".zgroup").as_posix(),

@@ -1,8 +1,15 @@
+"""The batch: groups, tables, its page, and with `strict` the check that all was counted."""
+
+from chc_gating.workflow.batch import BatchJobs
+
+WHOLE_BATCH = BatchJobs(BATCH)
+
+
 rule cohort:
     input:
-        PLAN.all_counts,
+        WHOLE_BATCH.counts,
     output:
-        PLAN.cohort_file,
+        f"{RESULTS}/batch/{layout.COHORT}",
     log:
         "logs/batch/cohort.log",
     benchmark:
@@ -15,7 +22,7 @@ rule cohort:
         mem_mb=1000,
         runtime=60,
     params:
-        config=PLAN.config_path,
+        config=CONFIG,
         results=results_folder,
         version=__version__,
     shell:
@@ -25,10 +32,10 @@ rule cohort:
 
 rule report_batch:
     input:
-        counts=PLAN.all_counts,
-        pages=PLAN.all_pages,
-        limits=PLAN.all_limits,
-        cohort=PLAN.cohort_file,
+        counts=WHOLE_BATCH.counts,
+        pages=WHOLE_BATCH.pages,
+        limits=WHOLE_BATCH.limits,
+        cohort=f"{RESULTS}/batch/{layout.COHORT}",
     output:
         tables=multiext(f"{RESULTS}/batch/", *layout.BATCH_TABLES),
         page=report(f"{RESULTS}/batch/report.html", category="Batch"),
@@ -44,10 +51,10 @@ rule report_batch:
         mem_mb=1000,
         runtime=30,
     params:
-        config=PLAN.config_path,
+        config=CONFIG,
         results=results_folder,
         folder=subpath(output.page, parent=True),
-        judging=PLAN.judging_settings,
+        judging=WHOLE_BATCH.judging,
         version=__version__,
     shell:
         "chc report-batch {params.config:q} --results {params.results:q}"
@@ -58,7 +65,7 @@ rule require_counted:
     input:
         f"{RESULTS}/batch/counts.tsv",
     output:
-        f"{RESULTS}/batch/strict.json",
+        f"{RESULTS}/batch/{layout.STRICT}",
     log:
         "logs/batch/require-counted.log",
     benchmark:

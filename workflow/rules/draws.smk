@@ -1,6 +1,17 @@
+"""Draws: acquisitions to a count, and the page that shows it."""
+
+from chc_gating.workflow.draws import DrawJobs
+
+DRAWS = DrawJobs(BATCH)
+
+
+wildcard_constraints:
+    draw=DRAWS.pattern,
+
+
 rule count:
     input:
-        PLAN.count_inputs,
+        DRAWS.count_inputs,
     output:
         f"{RESULTS}/draws/{{draw}}/count.json",
     log:
@@ -15,9 +26,9 @@ rule count:
         mem_mb=300,
         runtime=5,
     params:
-        config=PLAN.config_path,
+        config=CONFIG,
         results=results_folder,
-        rows=PLAN.draw_rows,
+        rows=DRAWS.rows,
         version=__version__,
     shell:
         "chc count {params.config:q} --draw {wildcards.draw:q} --results {params.results:q}"
@@ -27,8 +38,8 @@ rule count:
 rule report_draw:
     input:
         counted=f"{RESULTS}/draws/{{draw}}/count.json",
-        limits=PLAN.limits_of_draw,
-        acquisitions=PLAN.report_inputs,
+        limits=DRAWS.limits,
+        acquisitions=DRAWS.page_inputs,
     output:
         report(
             f"{RESULTS}/draws/{{draw}}/report.html",
@@ -47,10 +58,10 @@ rule report_draw:
         mem_mb=500,
         runtime=10,
     params:
-        config=PLAN.config_path,
+        config=CONFIG,
         results=results_folder,
-        rows=PLAN.draw_rows,
-        judging=PLAN.judging_settings,
+        rows=DRAWS.rows,
+        judging=DRAWS.judging,
         version=__version__,
     shell:
         "chc report-draw {params.config:q} --draw {wildcards.draw:q}"

@@ -1,10 +1,17 @@
+"""FCS files: one streaming pass to classes. They take seconds, so they run where Snakemake runs."""
+
+from chc_gating.workflow.flow import FlowJobs
+
+FLOW = FlowJobs(BATCH)
+
+
 rule gate_flow:
     input:
-        raw=PLAN.existing_raw_file,
-        panel=PLAN.panel_file,
-        gates=PLAN.gates_file,
-        gates_source=PLAN.gates_source,
-        spillover=PLAN.spillover_files,
+        raw=FLOW.existing_raw_file,
+        panel=FLOW.panel_file,
+        gates=FLOW.gates_file,
+        gates_source=FLOW.gates_source,
+        spillover=FLOW.spillover_files,
     output:
         multiext(f"{RESULTS}/acquisitions/{{acquisition}}/", *layout.FLOW_FILES),
     log:
@@ -12,7 +19,7 @@ rule gate_flow:
     benchmark:
         "benchmarks/acquisitions/{acquisition}/gate-flow.tsv"
     wildcard_constraints:
-        acquisition=PLAN.flow_pattern,
+        acquisition=FLOW.pattern,
     localrule: True
     conda:
         "../../environment.yml"
@@ -21,9 +28,9 @@ rule gate_flow:
         mem_mb=500,
         runtime=30,
     params:
-        raw=PLAN.raw_file,
-        options=PLAN.gate_flow_options,
-        folder=PLAN.acquisition_folder,
+        raw=FLOW.raw_file,
+        options=FLOW.gate_flow_options,
+        folder=FLOW.folder,
         version=__version__,
     shell:
         "chc gate-flow {params.raw:q} --panel {input.panel:q} --gates {input.gates:q}"

@@ -1,7 +1,15 @@
+"""Slides: raw tiles to one image, its nuclei, cells and classes."""
+
+from chc_gating.model.segmentation import TOOLS
+from chc_gating.workflow.image import ImageJobs
+
+IMAGE = ImageJobs(BATCH)
+
+
 rule stitch:
     input:
-        tiles=PLAN.existing_tile_files,
-        panel=PLAN.panel_file,
+        tiles=IMAGE.existing_tile_files,
+        panel=IMAGE.panel_file,
     output:
         multiext(f"{RESULTS}/acquisitions/{{acquisition}}/", *layout.STITCH_FILES),
     log:
@@ -9,7 +17,7 @@ rule stitch:
     benchmark:
         "benchmarks/acquisitions/{acquisition}/stitch.tsv"
     wildcard_constraints:
-        acquisition=PLAN.image_pattern,
+        acquisition=IMAGE.pattern,
     conda:
         "../../environment.yml"
     threads: 1
@@ -17,9 +25,9 @@ rule stitch:
         mem_mb=2000,
         runtime=240,
     params:
-        tiles=PLAN.raw_file,
-        options=PLAN.stitch_options,
-        folder=PLAN.acquisition_folder,
+        tiles=IMAGE.raw_file,
+        options=IMAGE.stitch_options,
+        folder=IMAGE.folder,
         version=__version__,
     shell:
         "chc stitch {params.tiles:q} --panel {input.panel:q} {params.options}"
@@ -28,9 +36,9 @@ rule stitch:
 
 rule segment:
     input:
-        raw=PLAN.existing_slide,
-        panel=PLAN.panel_file,
-        labels=PLAN.segment_labels,
+        raw=IMAGE.existing_slide,
+        panel=IMAGE.panel_file,
+        labels=IMAGE.segment_labels,
     output:
         multiext(f"{RESULTS}/acquisitions/{{acquisition}}/", *layout.SEGMENT_FILES),
     log:
@@ -38,7 +46,7 @@ rule segment:
     benchmark:
         "benchmarks/acquisitions/{acquisition}/segment.tsv"
     wildcard_constraints:
-        acquisition=PLAN.image_pattern,
+        acquisition=IMAGE.pattern,
     conda:
         "../../environment.yml"
     threads: 1
@@ -46,9 +54,9 @@ rule segment:
         mem_mb=2000,
         runtime=240,
     params:
-        raw=PLAN.slide_file,
-        options=PLAN.segment_options,
-        folder=PLAN.acquisition_folder,
+        raw=IMAGE.slide_file,
+        options=IMAGE.segment_options,
+        folder=IMAGE.folder,
         version=__version__,
     shell:
         "chc segment {params.raw:q} --panel {input.panel:q} {params.options}"
@@ -57,8 +65,8 @@ rule segment:
 
 rule measure:
     input:
-        raw=PLAN.existing_slide,
-        panel=PLAN.panel_file,
+        raw=IMAGE.existing_slide,
+        panel=IMAGE.panel_file,
         labels=multiext(
             f"{RESULTS}/acquisitions/{{acquisition}}/", *layout.SEGMENT_FILES
         ),
@@ -69,7 +77,7 @@ rule measure:
     benchmark:
         "benchmarks/acquisitions/{acquisition}/measure.tsv"
     wildcard_constraints:
-        acquisition=PLAN.image_pattern,
+        acquisition=IMAGE.pattern,
     conda:
         "../../environment.yml"
     threads: 1
@@ -77,9 +85,9 @@ rule measure:
         mem_mb=2000,
         runtime=240,
     params:
-        raw=PLAN.slide_file,
-        options=PLAN.measure_options,
-        folder=PLAN.acquisition_folder,
+        raw=IMAGE.slide_file,
+        options=IMAGE.measure_options,
+        folder=IMAGE.folder,
         version=__version__,
     shell:
         "chc measure {params.raw:q} --panel {input.panel:q} --labels {params.folder:q}"
@@ -89,11 +97,11 @@ rule measure:
 
 rule gate_image:
     input:
-        raw=PLAN.existing_slide,
-        panel=PLAN.panel_file,
-        gates=PLAN.gates_file,
-        gates_source=PLAN.gates_source,
-        spillover=PLAN.spillover_files,
+        raw=IMAGE.existing_slide,
+        panel=IMAGE.panel_file,
+        gates=IMAGE.gates_file,
+        gates_source=IMAGE.gates_source,
+        spillover=IMAGE.spillover_files,
         measured=multiext(
             f"{RESULTS}/acquisitions/{{acquisition}}/",
             *layout.MEASURE_FILES,
@@ -106,7 +114,7 @@ rule gate_image:
     benchmark:
         "benchmarks/acquisitions/{acquisition}/gate-image.tsv"
     wildcard_constraints:
-        acquisition=PLAN.image_pattern,
+        acquisition=IMAGE.pattern,
     conda:
         "../../environment.yml"
     threads: 1
@@ -114,9 +122,9 @@ rule gate_image:
         mem_mb=2000,
         runtime=60,
     params:
-        raw=PLAN.slide_file,
-        options=PLAN.gate_image_options,
-        folder=PLAN.acquisition_folder,
+        raw=IMAGE.slide_file,
+        options=IMAGE.gate_image_options,
+        folder=IMAGE.folder,
         version=__version__,
     shell:
         "chc gate-image {params.folder:q} --slide {params.raw:q} --panel {input.panel:q}"
@@ -126,15 +134,15 @@ rule gate_image:
 
 # Optional: `segmentation: {method: external, tool: TOOL, weights: PATH}` in a panel. Each tool has
 # an environment of its own (`--sdm conda`, or install it beside the project).
-for tool in ("cellpose", "stardist", "instanseg"):
+for tool in TOOLS:
 
     rule:
         name:
             f"segment_{tool}"
         input:
-            raw=PLAN.existing_slide,
-            panel=PLAN.panel_file,
-            weights=PLAN.weights,
+            raw=IMAGE.existing_slide,
+            panel=IMAGE.panel_file,
+            weights=IMAGE.tool_weights,
         output:
             f"{RESULTS}/acquisitions/{{acquisition}}/{layout.EXTERNAL_LABELS}",
         log:
@@ -142,7 +150,7 @@ for tool in ("cellpose", "stardist", "instanseg"):
         benchmark:
             f"benchmarks/acquisitions/{{acquisition}}/segment-{tool}.tsv"
         wildcard_constraints:
-            acquisition=PLAN.external_pattern(tool),
+            acquisition=IMAGE.tool_pattern(tool),
         conda:
             f"../envs/{tool}.yaml"
         threads: 1
@@ -150,8 +158,8 @@ for tool in ("cellpose", "stardist", "instanseg"):
             mem_mb=8000,
             runtime=1440,
         params:
-            raw=PLAN.slide_file,
-            options=PLAN.external_options,
+            raw=IMAGE.slide_file,
+            options=IMAGE.tool_options,
             script=workflow.source_path("../scripts/segment_external.py"),
         shell:
             "python {params.script:q} {params.raw:q} --weights {input.weights:q}"

@@ -1,7 +1,20 @@
+"""Limits: the background of healthy donors. Pages take them in, counts never."""
+
+from chc_gating.workflow.limits import LimitJobs
+
+LIMITS = LimitJobs(BATCH)
+
+
+wildcard_constraints:
+    panel="[^/]+",
+    gates="[^/]+",
+    lot="[^/]+",
+
+
 rule limits:
     input:
-        counts=PLAN.donor_counts,
-        earlier=PLAN.earlier_limits,
+        counts=LIMITS.donor_counts,
+        earlier=LIMITS.earlier_limits,
     output:
         f"{RESULTS}/limits/{{panel}}/{{gates}}/{{lot}}/limits.json",
     log:
@@ -16,9 +29,9 @@ rule limits:
         mem_mb=500,
         runtime=10,
     params:
-        config=PLAN.config_path,
+        config=CONFIG,
         results=results_folder,
-        facts=PLAN.limits_facts,
+        facts=LIMITS.facts,
         version=__version__,
     shell:
         "chc limits {params.config:q} --panel {wildcards.panel:q} --gates {wildcards.gates:q}"

@@ -1,7 +1,18 @@
+"""Patients: the draws of each over time."""
+
+from chc_gating.workflow.patients import PatientJobs
+
+PATIENTS = PatientJobs(BATCH)
+
+
+wildcard_constraints:
+    patient=PATIENTS.pattern,
+
+
 rule monitor:
     input:
-        counts=PLAN.monitor_inputs,
-        limits=PLAN.limits_of_patient,
+        counts=PATIENTS.counts,
+        limits=PATIENTS.limits,
     output:
         record=f"{RESULTS}/patients/{{patient}}/monitor.json",
         page=report(
@@ -21,10 +32,10 @@ rule monitor:
         mem_mb=500,
         runtime=10,
     params:
-        config=PLAN.config_path,
+        config=CONFIG,
         results=results_folder,
-        rows=PLAN.patient_rows,
-        folder=PLAN.patient_folder,
+        rows=PATIENTS.rows,
+        folder=PATIENTS.folder,
         version=__version__,
     shell:
         "chc monitor {params.config:q} --patient {wildcards.patient:q}"

@@ -1,7 +1,14 @@
+"""Spillover as a result of its own: of a table, or of single-stained slides."""
+
+from chc_gating.workflow.spillover import SpilloverJobs
+
+SPILLOVER = SpilloverJobs(BATCH)
+
+
 rule spillover:
     input:
-        panel=PLAN.panel_file_of_panel,
-        table=PLAN.spillover_table,
+        panel=SPILLOVER.panel_file,
+        table=SPILLOVER.table,
     output:
         f"{RESULTS}/controls/{{panel}}/-/spillover.json",
     log:
@@ -9,7 +16,7 @@ rule spillover:
     benchmark:
         "benchmarks/controls/{panel}/-/spillover.tsv"
     wildcard_constraints:
-        panel=PLAN.table_panel_pattern,
+        panel=SPILLOVER.table_pattern,
     localrule: True
     conda:
         "../../environment.yml"
@@ -25,8 +32,8 @@ rule spillover:
 
 rule spillover_of_controls:
     input:
-        panel=PLAN.panel_file_of_panel,
-        slides=PLAN.existing_single_stains,
+        panel=SPILLOVER.panel_file,
+        slides=SPILLOVER.existing_single_stains,
     output:
         f"{RESULTS}/controls/{{panel}}/{{control_set}}/spillover.json",
     log:
@@ -34,7 +41,7 @@ rule spillover_of_controls:
     benchmark:
         "benchmarks/controls/{panel}/{control_set}/spillover.tsv"
     wildcard_constraints:
-        panel=PLAN.control_panel_pattern,
+        panel=SPILLOVER.controls_pattern,
         control_set="[^/]+",
     conda:
         "../../environment.yml"
@@ -43,7 +50,7 @@ rule spillover_of_controls:
         mem_mb=1000,
         runtime=60,
     params:
-        slides=PLAN.single_stain_options,
+        slides=SPILLOVER.single_stain_options,
         version=__version__,
     shell:
         "chc spillover {params.slides} --panel {input.panel:q} --output {output:q}"

@@ -1,0 +1,50 @@
+"""What every module of rules starts from: a batch, and the wildcards of a job."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from chc_gating.batch import layout
+from chc_gating.batch.configuration import Batch
+from chc_gating.workflow.settings import JUDGING_SETTINGS, pick_settings, write_facts
+
+
+class Wildcards(Protocol):
+    """The wildcards of a job, as Snakemake hands them to an input function."""
+
+    acquisition: str
+    control_set: str
+    draw: str
+    panel: str
+    gates: str
+    lot: str
+    patient: str
+
+
+@dataclass(frozen=True)
+class Jobs:
+    """A batch as a file of rules sees it; a method takes the wildcards of one job."""
+
+    batch: Batch
+
+    @property
+    def results(self) -> Path:
+        """The folder of results."""
+        return self.batch.results_folder
+
+    def list_counts(self, draws: Iterable[str]) -> list[str]:
+        """Return the counts of draws."""
+        return [layout.count_file(self.results, name).as_posix() for name in draws]
+
+    def judging(self, _wildcards: Wildcards) -> str:
+        """Return the settings by which a page holds counts against limits, as one text."""
+        return write_facts(pick_settings(self.batch, *JUDGING_SETTINGS))
+
+
+def match_one_of(ids: Iterable[str]) -> str:
+    """Return a pattern that matches one of the ids; one that matches nothing for no ids."""
+    return "|".join(re.escape(name) for name in sorted(ids)) or "(?!)"
