@@ -51,7 +51,7 @@ def parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("../shared/data/image/dsb2018"))
     parser.add_argument("--run", type=Path, required=True, help="folder of the checkpoints")
-    parser.add_argument("--rules", action="store_true", help="score other rules as well, on what is no test")
+    parser.add_argument("--rules", action="store_true", help="score other rules, but on no test")
     return parser.parse_args()
 
 
