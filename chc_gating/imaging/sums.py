@@ -151,7 +151,7 @@ def measure_runs(ids: Counts, runs: Runs, contacts: Counts, *, rule: MeasureRule
         runs.values,
         rule.saturation,
         rule.thresholds,
-        np.empty(most, np.uint16),
+        np.empty(most + columns.ROOM_BESIDE, np.uint16),
         grey,
         quantiles,
     )
