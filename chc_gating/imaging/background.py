@@ -52,7 +52,7 @@ def measure_background(pixels: BlockPixels, cells: BlockCells) -> NDArray[np.flo
     core = pixels.block.within(pixels.outer)
     rows, columns = (-(-length // SQUARE_PX) for length in (core.height, core.width))
     levels = np.empty((rows, columns, len(pixels.stack)))
-    space = np.empty(SQUARE_PX**2 + CHUNK, np.uint16)
+    space = np.empty((2, SQUARE_PX**2 + CHUNK), np.uint16)
     find_backgrounds(
         cells.cells, pixels.stack, Core(*core.edges), SQUARE_PX, _LOW_PERCENT, space, levels
     )

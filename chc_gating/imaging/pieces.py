@@ -22,7 +22,7 @@ from chc_gating.imaging.sums import (
     measure_runs,
 )
 from chc_gating.kernels import cell_entries as kernels
-from chc_gating.kernels.pixel_columns import BELOW, RUN_LENGTH, Core
+from chc_gating.kernels.pixel_columns import BELOW, RUN_LENGTH, Core, make_marks
 
 
 @dataclass(frozen=True)
@@ -131,11 +131,12 @@ def _collect_runs(cells: BlockCells, core: Core) -> tuple[Counts, NDArray[np.int
     """Return the runs of the core's pixels (r, 3), sorted by cell and compartment, and where
     those of each begin (2 k + 1,).
     """
-    # Room for the most there could be; memory that is never written is never taken.
-    most = (core.y1 - core.y0) * (core.x1 - core.x0)
+    # Room for the most there could be, and one; memory that is never written is never taken.
+    most = (core.y1 - core.y0) * (core.x1 - core.x0) + 1
     keys, found = np.empty(most, np.int32), np.empty((most, 3), np.int32)
     starts = np.zeros(2 * cells.ids.size + 1, np.int64)
-    count = kernels.list_runs(cells.nuclei, cells.cells, core, keys, found, starts)
+    space = make_marks(core.x1 - core.x0)
+    count = kernels.list_runs(cells.nuclei, cells.cells, core, space, keys, found, starts)
     runs = np.empty((count, 3), np.int32)
     kernels.sort_runs(keys, found, starts.copy(), runs)
     return starts, runs
@@ -146,7 +147,8 @@ def _find_contacts(cells: BlockCells, core: Core) -> Counts:
     k = cells.ids.size
     codes = np.empty(4 * (core.y1 - core.y0 + 1) * (core.x1 - core.x0 + 1), np.int64)
     last = np.full(k, -1, np.int64)
-    count = kernels.list_contacts(cells.nuclei, cells.cells, core, last, codes)
+    space = make_marks(core.x1 - core.x0 + 1)
+    count = kernels.list_contacts(cells.nuclei, cells.cells, core, space, last, codes)
     pairs, joined = np.divmod(np.unique(codes[:count]), 2)
     return np.stack([*np.divmod(pairs, max(k, 1)), joined], axis=1)
 

@@ -27,61 +27,67 @@ def find_backgrounds(  # type: ignore[no-untyped-def]
 
     The median of the pixels outside of cells, of an even number the lower one. Where they are
     fewer than ``low_percent`` of the square, the level that so many of all its pixels do not
-    exceed. ``side`` is the width of a square, ``space`` (side * side + CHUNK,) uint16.
+    exceed. ``side`` is the width of a square, ``space`` (2, side * side + CHUNK) uint16.
     """
     y0, y1, x0, x1 = core
-    for c in range(stack.shape[0]):
-        guess = np.int64(0)
-        for i in range(levels.shape[0]):
-            for j in range(levels.shape[1]):
-                top, left = y0 + i * side, x0 + j * side
-                box = (top, min(top + side, y1), left, min(left + side, x1))
-                guess = _find_background(cells, stack[c], box, low_percent, space, guess)
-                levels[i, j, c] = guess
+    mask, pixels = space[0], space[1]
+    for i in range(levels.shape[0]):
+        for j in range(levels.shape[1]):
+            top, left = y0 + i * side, x0 + j * side
+            box = (top, min(top + side, y1), left, min(left + side, x1))
+            size = (box[1] - box[0]) * (box[3] - box[2])
+            is_open = _mask_cells(cells, box, mask)
+            rank = (is_open - 1) // 2
+            if is_open < max(size * low_percent // 100, 1):
+                rank = (size - 1) * low_percent // 100
+                mask[:] = 0
+            for c in range(stack.shape[0]):
+                _copy_open(stack[c], box, mask, pixels)
+                # The square to the left is as bright, as a rule.
+                guess = np.int64(levels[i, j - 1, c]) if j > 0 else np.int64(0)
+                levels[i, j, c] = _find_level(pixels, size, rank, guess)
 
 
 @part
-def _find_background(cells, image, box, low_percent, space, guess):  # type: ignore[no-untyped-def]
-    """Return the background of a square; ``guess`` is where to look first."""
-    pixels = (box[1] - box[0]) * (box[3] - box[2])
-    is_open = _count_open(cells, box)
-    everything = is_open < max(pixels * low_percent // 100, 1)
-    rank = (pixels - 1) * low_percent // 100 if everything else (is_open - 1) // 2
-    _copy_open(cells, image, box, everything, space)
-    chunks = (pixels + CHUNK - 1) >> CHUNK_BITS
-    for i in range(pixels, chunks << CHUNK_BITS):
-        space[i] = np.uint16(_TOP)
-    pads = (np.int64(_TOP), (chunks << CHUNK_BITS) - pixels, np.int64(0), np.int64(0))
-    low, high = _find_extremes(space, chunks)
-    within = count_up_to(space, chunks, pads, high)
-    if within <= rank:  # half of what is open is saturated
-        return np.int64(_TOP)
-    return find_rank(space, chunks, pads, rank, (low, high, within), guess)
-
-
-@part
-def _count_open(cells, box):  # type: ignore[no-untyped-def]
+def _mask_cells(cells, box, mask):  # type: ignore[no-untyped-def]
+    """Fill the mask of a box, row by row, _TOP in cells and 0 else; return the pixels outside."""
+    width = box[3] - box[2]
     total = np.int64(0)
     for y in range(box[0], box[1]):
         row = cells[y, box[2] : box[3]]
+        part_of = mask[(y - box[0]) * width : (y - box[0] + 1) * width]
         count = np.int32(0)
-        for x in range(row.size):
+        for x in range(width):
+            part_of[x] = np.uint16(0) if row[x] == 0 else np.uint16(_TOP)
             count = np.int32(count + (np.int32(1) if row[x] == 0 else np.int32(0)))
         total += count
     return total
 
 
 @part
-def _copy_open(cells, image, box, everything, levels):  # type: ignore[no-untyped-def]
-    """Copy a box to ``levels`` with the cells' pixels at the top."""
+def _copy_open(image, box, mask, pixels):  # type: ignore[no-untyped-def]
+    """Copy a box, row by row, with the masked pixels at the top."""
     width = box[3] - box[2]
-    mask = np.int32(0) if everything else np.int32(-1)
     for y in range(box[0], box[1]):
-        owners = cells[y, box[2] : box[3]]
         row = image[y, box[2] : box[3]]
-        copy = levels[(y - box[0]) * width : (y - box[0] + 1) * width]
-        for x in range(copy.size):
-            copy[x] = row[x] if owners[x] & mask == 0 else np.uint16(_TOP)
+        first = (y - box[0]) * width
+        over, copy = mask[first : first + width], pixels[first : first + width]
+        for x in range(width):
+            copy[x] = row[x] | over[x]
+
+
+@part
+def _find_level(pixels, size, rank, guess):  # type: ignore[no-untyped-def]
+    """Return the level of a rank among the first pixels; ``guess`` is where to look first."""
+    chunks = (size + CHUNK - 1) >> CHUNK_BITS
+    for i in range(size, chunks << CHUNK_BITS):
+        pixels[i] = np.uint16(_TOP)
+    pads = (np.int64(_TOP), (chunks << CHUNK_BITS) - size, np.int64(0), np.int64(0))
+    low, high = _find_extremes(pixels, chunks)
+    within = count_up_to(pixels, chunks, pads, high)
+    if within <= rank:  # half of what is open is at the top
+        return np.int64(_TOP)
+    return find_rank(pixels, chunks, pads, rank, (low, high, within), guess)
 
 
 @part
@@ -90,9 +96,8 @@ def _find_extremes(levels, chunks):  # type: ignore[no-untyped-def]
     low, high = np.uint16(_TOP), np.uint16(0)
     for i in range(chunks << CHUNK_BITS):
         level = levels[i]
+        after = np.uint16(level + np.uint16(1))  # 0 at the top
         low = level if level < low else low
-    for i in range(chunks << CHUNK_BITS):
-        after = np.uint16(levels[i] + np.uint16(1))  # 0 at the top
         high = after if after > high else high
     return np.int64(low), max(np.int64(high) - 1, np.int64(low))
 

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 
 class Core(NamedTuple):
     """Pixels [y0, y1) x [x0, x1) within arrays: those that are measured."""
@@ -15,6 +18,20 @@ class Core(NamedTuple):
     y1: int
     x0: int
     x1: int
+
+
+class Marks(NamedTuple):
+    """Room to mark pixels of a row and to list those that are marked."""
+
+    marks: NDArray[np.uint8]  # (n,), a multiple of 8
+    words: NDArray[np.uint64]  # (n / 8,) the same memory
+    places: NDArray[np.int64]  # (n,)
+
+
+def make_marks(width: int) -> Marks:
+    """Return room for a row of so many pixels."""
+    marks = np.zeros((width + 7) // 8 * 8, np.uint8)
+    return Marks(marks, marks.view(np.uint64), np.zeros(marks.size + 8, np.int64))
 
 
 RUN_Y, RUN_X, RUN_LENGTH = range(3)
