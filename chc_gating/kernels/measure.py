@@ -38,13 +38,11 @@ from chc_gating.kernels.pixel_columns import (
     SUM_Y,
     SUM_YY,
     TOP,
+    VECTOR,
 )
 from chc_gating.kernels.quantiles import count_up_to, interpolate_quantile, pad_levels
 
 Counts = NDArray[np.int64]
-
-_VECTOR = 16
-"""Pixels that are copied at a time: about as many as a run has."""
 
 _NORMAL = (0.0, 1.2816)
 """SDs above the mean at which a normal distribution has its quantiles."""
@@ -112,64 +110,72 @@ def measure_focus(starts: Counts, runs, offsets: Counts, laplacian, shape: Count
 
 @kernel
 def measure_grey_levels(  # type: ignore[no-untyped-def]
-    starts: Counts,
-    runs,
+    keys,
     offsets: Counts,
+    lengths,
     values,
     saturation: int,
     thresholds: Counts,
-    buffer,
+    space: Counts,
+    levels,
     grey: Counts,
     quantiles,
 ) -> None:
     """Fill the grey sums (k, 2, c, GREY_SUMS) and quantiles (k, 3, c, 2) of cells.
 
-    values : (c, n) uint16, grey levels; ``offsets`` as in `measure_focus`
+    keys, offsets, lengths : (r,) of runs in any order: twice the cell's index, 1 more in its ring,
+        below 0 of no cell; where the pixels start in ``values``, and how many they are
+    values : (c, n) uint16, grey levels
     saturation : grey level from which a pixel is saturated
     thresholds : (c,), grey level above which a pixel is positive
-
-    buffer : uint16, room for the pixels of the largest cell and ROOM_BESIDE
+    space : (3, 2 k), of each key: the pixels; where its chunks of ``levels`` begin; room
+    levels : uint16, room for the chunks, as many as `pixel_columns.count_chunks` says
     quantiles : NaN before
 
+    Pixels are sorted by key first: run after run as they lie in memory is the fastest way to them.
     No pixels: sums are 0, the minimum 65,535, the maximum 0, quantiles NaN.
     """
-    for k in range(grey.shape[0]):
-        first, ring, end = starts[2 * k], starts[2 * k + 1], starts[2 * k + 2]
-        for c in range(values.shape[0]):
-            inner = _gather(values[c], runs, offsets, first, ring, buffer)
-            inner_chunks = pad_levels(buffer, inner)
-            outside = buffer[inner_chunks << CHUNK_BITS :]
-            outer = _gather(values[c], runs, offsets, ring, end, outside)
+    sizes, begins = space[0], space[1]
+    for c in range(values.shape[0]):
+        _sort_levels(keys, offsets, lengths, values[c], space, levels)
+        limits = (saturation, thresholds[c])
+        for k in range(grey.shape[0]):
+            inner, outer = sizes[2 * k], sizes[2 * k + 1]
+            inside, outside = levels[begins[2 * k] :], levels[begins[2 * k + 1] :]
+            inner_chunks = pad_levels(inside, inner)
             outer_chunks = pad_levels(outside, outer)
-            limits = (saturation, thresholds[c])
-            sizes = (inner, inner_chunks, outer, outer_chunks)
-            _sum_levels(buffer, inner, inner_chunks, limits, grey[k, 0, c])
+            _sum_levels(inside, inner, inner_chunks, limits, grey[k, 0, c])
             _sum_levels(outside, outer, outer_chunks, limits, grey[k, 1, c])
-            _find_quantiles(buffer, sizes, grey[k, :, c], quantiles[k, :, c])
+            chunks = (inner, inner_chunks, outer, outer_chunks)
+            _find_quantiles(inside, chunks, grey[k, :, c], quantiles[k, :, c])
 
 
 @part
-def _gather(row, runs, offsets, first, end, levels):  # type: ignore[no-untyped-def]
-    """Copy the pixels of runs to ``levels``, one after the other, and return how many they are.
+def _sort_levels(keys, offsets, lengths, row, space, levels):  # type: ignore[no-untyped-def]
+    """Copy the pixels of runs to where those of their keys stand.
 
-    A vector of pixels at a time: what is copied too much is overwritten by the next run.
+    A vector of pixels at a time: what is copied too much is overwritten by the key's next run, or
+    padding.
     """
-    at = 0
-    for i in range(first, end):
-        start, length = offsets[i], np.int64(runs[i, RUN_LENGTH])
-        if start + length + _VECTOR > row.size:
+    begins, places = space[1], space[2]
+    for key in range(places.size):
+        places[key] = begins[key]
+    for i in range(keys.size):
+        if keys[i] < 0:
+            continue
+        start, length, at = offsets[i], np.int64(lengths[i]), places[keys[i]]
+        places[keys[i]] = at + length
+        if start + length + VECTOR > row.size:
             for j in range(length):
                 levels[at + j] = row[start + j]
         else:
-            for done in range(0, length, _VECTOR):
+            for done in range(0, length, VECTOR):
                 _copy_vector(row[start + done :], levels[at + done :])
-        at += length
-    return at
 
 
 @part
 def _copy_vector(pixels, levels):  # type: ignore[no-untyped-def]
-    for j in range(_VECTOR):
+    for j in range(VECTOR):
         levels[j] = pixels[j]
 
 

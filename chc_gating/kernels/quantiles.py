@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chc_gating.kernels.options import part
-from chc_gating.kernels.pixel_columns import CHUNK, CHUNK_BITS
+from chc_gating.kernels.pixel_columns import CHUNK, CHUNK_BITS, VECTOR
 
 GreyLevels = NDArray[np.uint16]
 
@@ -27,8 +27,13 @@ _TOP = 65535
 
 @part
 def pad_levels(levels, size):  # type: ignore[no-untyped-def]
-    """Fill the last chunk of levels (n,) with copies of the first one; return how many chunks."""
-    chunks = (size + CHUNK - 1) >> CHUNK_BITS
+    """Fill the chunks of levels (n,) with copies of the first one; return how many they are.
+
+    They are as many as `pixel_columns.count_chunks` says.
+    """
+    if size == 0:
+        return 0
+    chunks = (size + VECTOR + CHUNK - 1) >> CHUNK_BITS
     for i in range(size, chunks << CHUNK_BITS):
         levels[i] = levels[0]
     return chunks
