@@ -212,7 +212,7 @@ class _Source:
         """
         shape = self.slide.shape
         outers = [box.grow(self.margin_px, shape) for box in boxes]
-        stacks = [np.zeros((len(self.channels), *outer.shape), np.uint16) for outer in outers]
+        stacks = [_make_stack(len(self.channels), box, outer) for box, outer in zip(boxes, outers, strict=True)]
         for c, channel in enumerate(self.channels):
             wide = 0 if c != self.dna else _SHARP_PX
             parts = [box.grow(wide, shape) for box in boxes]
@@ -235,6 +235,15 @@ class _Source:
         """Return the pixels of a box, and the cells in it."""
         (pixels,) = self.read_boxes([box])
         return pixels, index_cells(pixels.labels, ring_px=self.ring_px)
+
+
+def _make_stack(channels: int, box: Box, outer: Box) -> NDArray[np.uint16]:
+    """Return room for the pixels of ``outer``, zero around ``box``."""
+    stack = np.empty((channels, *outer.shape), np.uint16)
+    rows, columns = box.within(outer).slices
+    stack[:, : rows.start] = stack[:, rows.stop :] = 0
+    stack[:, rows, : columns.start] = stack[:, rows, columns.stop :] = 0
+    return stack
 
 
 @dataclass(frozen=True)
