@@ -274,6 +274,7 @@ def _find_empty(
 ) -> NDArray[np.bool_] | None:
     """Return where there is nothing to measure: NaN, or an extreme of no pixels."""
     if values.dtype.kind == "f":
-        return np.isnan(values)
+        missing: NDArray[np.bool_] = np.isnan(values)
+        return missing
     part, _, rest = column.partition("_")
     return absent.get(part) if rest.startswith(("min:", "max:")) else None

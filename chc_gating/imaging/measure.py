@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from chc_gating.errors import ChcError, RawFileError
 from chc_gating.imaging.background import BackgroundGrid, measure_background
 from chc_gating.imaging.blocks import (
-    BLOCK_PX,
     Box,
     Watch,
     count_blocks,
@@ -212,7 +211,10 @@ class _Source:
         """
         shape = self.slide.shape
         outers = [box.grow(self.margin_px, shape) for box in boxes]
-        stacks = [_make_stack(len(self.channels), box, outer) for box, outer in zip(boxes, outers, strict=True)]
+        stacks = [
+            _make_stack(len(self.channels), box, outer)
+            for box, outer in zip(boxes, outers, strict=True)
+        ]
         for c, channel in enumerate(self.channels):
             wide = 0 if c != self.dna else _SHARP_PX
             parts = [box.grow(wide, shape) for box in boxes]
@@ -271,8 +273,6 @@ class _Job:
 
     def __call__(self, blocks: Sequence[Box]) -> list[_Block]:
         """Read and measure blocks that lie side by side."""
-        # Another thread may still read the row of blocks above, and its lower neighbours.
-        self.source.forget_above(blocks[0].y0 - BLOCK_PX)
         waiting = deque(self.source.read_boxes(blocks))
         measured = []
         while waiting:  # the pixels of a block go when it is measured
@@ -308,6 +308,7 @@ def _stream_cells(job: _Job, *, tile_px: int, threads: int, watch: Watch) -> Ite
             done = next(blocks)
             grid.fill(done.block, done.background)
             held.add(done)
+        job.source.forget_above(row[0].y1)
         cells, nearest_px = held.take_complete(row[0], rule=job.rule)
         if cells.ids.size:
             centroids = find_centroids(cells, width=slide.shape[1])

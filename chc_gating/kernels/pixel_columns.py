@@ -51,20 +51,6 @@ def count_chunks(sizes: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.where(sizes > 0, chunks, 0)
 
 
-class Marks(NamedTuple):
-    """Room to mark pixels of a row and to list those that are marked."""
-
-    marks: NDArray[np.uint8]  # (n,), a multiple of 8
-    words: NDArray[np.uint64]  # (n / 8,) the same memory
-    places: NDArray[np.int64]  # (n,)
-
-
-def make_marks(width: int) -> Marks:
-    """Return room for a row of so many pixels."""
-    marks = np.zeros((width + 7) // 8 * 8, np.uint8)
-    return Marks(marks, marks.view(np.uint64), np.zeros(marks.size + 8, np.int64))
-
-
 RUN_Y, RUN_X, RUN_LENGTH = range(3)
 """Columns of runs of pixels along rows."""
 

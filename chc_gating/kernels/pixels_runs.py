@@ -77,7 +77,7 @@ def _list_marks(space, width):  # type: ignore[no-untyped-def]
             continue
         for x in range(8 * word, 8 * word + 8):
             places[count] = x
-            count += np.int64(marks[x])
+            count += marks[x]
     return count
 
 

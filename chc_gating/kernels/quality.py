@@ -26,9 +26,9 @@ from chc_gating.kernels.quality_columns import (
 
 _SHIFT = 4
 
-_SMOOTH = (1, 4, 6, 4, 1)
+SMOOTH = (1, 4, 6, 4, 1)
 """Binomial smoothing of 5 px (SD 1 px)."""
-_BENT = (1, 2, -1, -4, -1, 2, 1)
+BENT = (1, 2, -1, -4, -1, 2, 1)
 """Its second difference. The Laplacian (4 neighbours) of the smoothing is that of one axis smoothed
 along the other, and the other way round: weights are 256 times those of a smoothing of sum 1."""
 
@@ -107,11 +107,11 @@ def _filter_down(image, y, space):  # type: ignore[no-untyped-def]
         smooth[x] = 0
         bent[x] = 0
     for i in range(7):
-        row, weight = image[y + i - REACH], np.int32(_BENT[i])
+        row, weight = image[y + i - REACH], np.int32(BENT[i])
         for x in range(smooth.size):
             bent[x] += weight * np.int32(row[x])
     for i in range(5):
-        row, weight = image[y + i - 2], np.int32(_SMOOTH[i])
+        row, weight = image[y + i - 2], np.int32(SMOOTH[i])
         for x in range(smooth.size):
             smooth[x] += weight * np.int32(row[x])
     above, row, below = image[y - 1], image[y], image[y + 1]
@@ -125,9 +125,9 @@ def _note_sharpness(level, x, space, square):  # type: ignore[no-untyped-def]
     smooth, bent, noise = space[0], space[1], space[2]
     total = np.int64(0)
     for j in range(7):
-        total += _BENT[j] * np.int64(smooth[x + j - REACH])
+        total += BENT[j] * np.int64(smooth[x + j - REACH])
     for j in range(5):
-        total += _SMOOTH[j] * np.int64(bent[x + j - 2])
+        total += SMOOTH[j] * np.int64(bent[x + j - 2])
     filtered = total >> _SHIFT
     rough = np.int64(noise[x - 1]) - 2 * np.int64(noise[x]) + np.int64(noise[x + 1])
     square[PIXELS] += 1

@@ -1,11 +1,11 @@
 """Order statistics of grey levels, by narrowing their range instead of by sorting.
 
-How many levels do not exceed a limit is a loop of vector instructions, 32 levels at a time. Where to
-count next follows from the counts so far, as if levels lay evenly between two limits: half a dozen
-such counts cost less than one histogram, whose additions wait for each other where most levels are
-alike. What is found is exact and the same whichever limits were tried.
+How many levels do not exceed a limit is a loop of vector instructions, some 32 levels at a time.
+Where to count next follows from the counts so far, as if levels lay evenly between two limits: half
+a dozen such counts cost less than one histogram, whose additions wait for each other where most
+levels are alike. What is found is exact and the same whichever limits were tried.
 
-Levels are padded: to a multiple of CHUNK, so that no loop has a remainder, by copies of one of them.
+Levels are padded to a multiple of CHUNK by copies of one of them, so that no loop has a remainder.
 """
 
 from __future__ import annotations
@@ -80,7 +80,9 @@ def find_rank(levels, chunks, pads, rank, bounds, guess):  # type: ignore[no-unt
     low, high, below, _ = _narrow(levels, chunks, pads, rank, bounds, guess)
     if low == high:
         return low
-    return _find_least(levels, chunks, low) if below == rank else _find_greatest(levels, chunks, high)
+    return (
+        _find_least(levels, chunks, low) if below == rank else _find_greatest(levels, chunks, high)
+    )
 
 
 @part
