@@ -23,6 +23,10 @@ LabelImage = NDArray[np.int64]
 StoredLabels = NDArray[np.int64] | NDArray[np.uint32] | NDArray[np.uint64]
 
 
+_CACHE_BYTES = 48 << 20
+"""Decoded blocks kept: they are decoded fast, and are large."""
+
+
 def choose_label_type(shape: tuple[int, int]) -> type[np.uint32] | type[np.uint64]:
     """Return the narrowest of uint32 and uint64 that holds every label of a slide."""
     return np.uint32 if shape[0] * shape[1] < 1 << 32 else np.uint64
@@ -74,7 +78,7 @@ class Labels(Closing):
         if page.dtype not in (np.uint32, np.uint64) or page.samplesperpixel != 1:
             self._file.close()
             raise ChcError(f"{path}: labels are uint32 or uint64, one per pixel; run chc segment")
-        self._plane = PagePlane(page, path=Path(path), cache=SegmentCache())
+        self._plane = PagePlane(page, path=Path(path), cache=SegmentCache(_CACHE_BYTES))
         self._dtype = np.dtype(page.dtype).newbyteorder("=")
         self.shape = self._plane.shape
 

@@ -297,8 +297,11 @@ def _stream_cells(job: _Job, *, tile_px: int, threads: int, watch: Watch) -> Ite
     """
     slide = job.source.slide
     grid = BackgroundGrid(slide.shape, len(job.source.channels))
+    # Threads share the width that is read at once, so that they take no more memory than one.
     groups = (
-        group for row in grid_rows(slide.shape) for group in group_blocks(row, tile_px=tile_px)
+        group
+        for row in grid_rows(slide.shape)
+        for group in group_blocks(row, tile_px=tile_px // max(threads, 1))
     )
     measured = chain.from_iterable(map_in_order(job, groups, threads=threads))
     blocks = watch(measured, count_blocks(slide.shape))
