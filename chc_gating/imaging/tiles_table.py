@@ -76,7 +76,8 @@ def find_lost_cells(
     import pyarrow.parquet as pq
 
     try:
-        states = pq.read_table(path, columns=["state"])["state"].to_pylist()
+        with pq.ParquetFile(path) as file:
+            states = file.read(columns=["state"])["state"].to_pylist()
     except (FileNotFoundError, pa.ArrowInvalid):
         raise ChcError(f"{path}: no tiles that chc measure wrote; run it again") from None
     rows, columns = (-(-length // SQUARE_PX) for length in slide_shape)

@@ -64,6 +64,28 @@ def build_texts(texts: Sequence[str], kind: pyarrow.DataType) -> pyarrow.Array:
     return pyarrow.Array.from_buffers(kind, len(encoded), buffers)
 
 
+def take_numbers(column: pyarrow.ChunkedArray | pyarrow.Array) -> NDArray[Any]:
+    """Return a column of numbers (n,), float64 with NaN where it is empty.
+
+    Of its buffers, for the reason of `build_numbers`: pyarrow's ``to_numpy`` imports pandas.
+    """
+    import numpy as np
+    import pyarrow
+
+    chunks = column.chunks if isinstance(column, pyarrow.ChunkedArray) else [column]
+    parts = [np.empty(0, column.type.to_pandas_dtype())]
+    for chunk in chunks:
+        valid, data = chunk.buffers()
+        first, last = chunk.offset, chunk.offset + len(chunk)
+        values = np.frombuffer(data or b"", parts[0].dtype)[first:last]
+        if chunk.null_count:
+            bits = np.unpackbits(np.frombuffer(valid, np.uint8), count=last, bitorder="little")
+            values = np.where(bits[first:] > 0, values, np.nan)
+        parts.append(values)
+    parts = [part for part in parts if part.size] or parts[:1]
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
 def write_table(path: Path, table: pyarrow.Table) -> None:
     """Write a Parquet table, whole.
 
