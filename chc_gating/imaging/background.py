@@ -9,7 +9,7 @@ from chc_gating.imaging.blocks import Box
 from chc_gating.imaging.squares import SQUARE_PX
 from chc_gating.imaging.sums import BlockCells, BlockPixels
 from chc_gating.kernels.cell_entries import find_backgrounds
-from chc_gating.kernels.pixel_columns import Core
+from chc_gating.kernels.pixel_columns import CHUNK, Core
 
 _LOW_PERCENT = 1
 """With less background than this part of a square, as many of its darkest pixels stand for it."""
@@ -52,7 +52,7 @@ def measure_background(pixels: BlockPixels, cells: BlockCells) -> NDArray[np.flo
     core = pixels.block.within(pixels.outer)
     rows, columns = (-(-length // SQUARE_PX) for length in (core.height, core.width))
     levels = np.empty((rows, columns, len(pixels.stack)))
-    space = np.empty(SQUARE_PX**2, np.uint16)
+    space = np.empty((2, SQUARE_PX**2 + CHUNK), np.uint16)
     find_backgrounds(
         cells.cells, pixels.stack, Core(*core.edges), SQUARE_PX, _LOW_PERCENT, space, levels
     )

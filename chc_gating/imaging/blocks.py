@@ -7,7 +7,7 @@ threads or another order computes the same blocks from the same pixels.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
@@ -39,6 +39,11 @@ class Box:
         return self.x1 - self.x0
 
     @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return self.height, self.width
+
+    @property
     def slices(self) -> tuple[slice, slice]:
         """The box as an index of a (y, x) array."""
         return slice(self.y0, self.y1), slice(self.x0, self.x1)
@@ -57,6 +62,15 @@ class Box:
     def clip(self, shape: tuple[int, int]) -> Box:
         """Return what of the box lies in an image of ``shape`` (y, x)."""
         return Box(max(self.y0, 0), min(self.y1, shape[0]), max(self.x0, 0), min(self.x1, shape[1]))
+
+    def overlap(self, other: Box) -> Box:
+        """Return the pixels that both have."""
+        return Box(
+            max(self.y0, other.y0),
+            min(self.y1, other.y1),
+            max(self.x0, other.x0),
+            min(self.x1, other.x1),
+        )
 
     def within(self, outer: Box) -> Box:
         """Return the same pixels counted from the corner of ``outer``."""
@@ -89,9 +103,14 @@ def group_blocks(row: list[Box], *, tile_px: int) -> Iterator[list[Box]]:
         yield row[first : first + run]
 
 
-def span_boxes(boxes: list[Box]) -> Box:
-    """Return the smallest box around boxes of one row."""
-    return Box(boxes[0].y0, boxes[0].y1, boxes[0].x0, boxes[-1].x1)
+def span_boxes(boxes: Sequence[Box]) -> Box:
+    """Return the smallest box around boxes."""
+    return Box(
+        min(box.y0 for box in boxes),
+        max(box.y1 for box in boxes),
+        min(box.x0 for box in boxes),
+        max(box.x1 for box in boxes),
+    )
 
 
 def spread_boxes(shape: tuple[int, int], *, count: int, side: int) -> list[Box]:
@@ -129,13 +148,16 @@ def map_in_order(
         yield from map(function, work)
         return
     ahead: deque[Future[_Result]] = deque()
-    with ThreadPoolExecutor(threads) as pool:
+    pool = ThreadPoolExecutor(threads)
+    try:
         for piece in work:
             ahead.append(pool.submit(function, piece))
             if len(ahead) > threads:
                 yield ahead.popleft().result()
         while ahead:
             yield ahead.popleft().result()
+    finally:  # after a fault or an interrupt, what waits is not begun
+        pool.shutdown(cancel_futures=True)
 
 
 def _spread_starts(length: int, *, per_axis: int, side: int) -> list[int]:

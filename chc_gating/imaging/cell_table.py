@@ -15,6 +15,7 @@ from chc_gating.imaging.sums import CellSums
 from chc_gating.kernels import pixel_columns as of
 from chc_gating.model.flags import event_flag_bit
 from chc_gating.storage.atomic import replacing
+from chc_gating.storage.tables import build_numbers
 
 if TYPE_CHECKING:
     import pyarrow
@@ -128,9 +129,9 @@ def build_rows(rows: CellRows, *, channels: Sequence[str], slide: Slide) -> pyar
     schema = table_schema(channels)
     absent = {part: area == 0 for part, area in (("nucleus", nucleus), ("ring", ring))}
     arrays = [
-        pa.array(columns[field.name], type=field.type, from_pandas=True, mask=mask)
+        build_numbers(values, field.type, empty=_find_empty(field.name, values, absent))
         for field in schema
-        for mask in [_find_mask(field.name, absent)]
+        for values in [columns[field.name]]
     ]
     return pa.Table.from_arrays(arrays, schema=schema)
 
@@ -141,20 +142,22 @@ def write_rows(path: Path, tables: Iterable[pyarrow.Table], *, channels: Sequenc
     import pyarrow.parquet as pq
 
     schema = table_schema(channels)
-    held = schema.empty_table()
-    rows = 0
+    held: list[pyarrow.Table] = []
+    rows = waiting = 0
     with (
         replacing(path) as temporary,
         pq.ParquetWriter(temporary, schema, compression="zstd", use_dictionary=False) as writer,
     ):
         for table in tables:
-            rows += table.num_rows
-            held = pa.concat_tables([held, table])
-            while held.num_rows >= _ROWS_PER_GROUP:
-                writer.write_table(held.slice(0, _ROWS_PER_GROUP))
-                held = held.slice(_ROWS_PER_GROUP).combine_chunks()
-        if held.num_rows:
-            writer.write_table(held)
+            held.append(table)
+            rows, waiting = rows + table.num_rows, waiting + table.num_rows
+            while waiting >= _ROWS_PER_GROUP:
+                joined = pa.concat_tables(held)
+                writer.write_table(joined.slice(0, _ROWS_PER_GROUP))
+                held = [joined.slice(_ROWS_PER_GROUP).combine_chunks()]
+                waiting -= _ROWS_PER_GROUP
+        if waiting:
+            writer.write_table(pa.concat_tables(held))
     return rows
 
 
@@ -266,7 +269,12 @@ def _grey_columns(
         }
 
 
-def _find_mask(column: str, absent: dict[str, NDArray[np.bool_]]) -> NDArray[np.bool_] | None:
-    """Return where a minimum or maximum is of no pixels."""
+def _find_empty(
+    column: str, values: NDArray[np.generic], absent: dict[str, NDArray[np.bool_]]
+) -> NDArray[np.bool_] | None:
+    """Return where there is nothing to measure: NaN, or an extreme of no pixels."""
+    if values.dtype.kind == "f":
+        missing: NDArray[np.bool_] = np.isnan(values)
+        return missing
     part, _, rest = column.partition("_")
     return absent.get(part) if rest.startswith(("min:", "max:")) else None

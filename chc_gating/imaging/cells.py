@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from chc_gating.errors import ChcError
 from chc_gating.model.events import EventStream, FloatArray
 from chc_gating.model.panel import Channel, Panel
+from chc_gating.storage.tables import take_numbers
 
 if TYPE_CHECKING:
     import pyarrow
@@ -77,13 +78,13 @@ def cell_stream(
         factors=np.ones(len(names)),
         saturation=np.full(len(names), np.inf),
         batches=_ValueBatches(measurements_path, panel, fractions),
-        event_ids=facts["id"].to_numpy(),
+        event_ids=take_numbers(facts["id"]),
     )
-    centroids = [facts[f"centroid_{axis}_px"].to_numpy() for axis in "yx"]
-    marks = [saturated[column].to_numpy() > 0 for column in saturated.column_names]
+    centroids = [take_numbers(facts[f"centroid_{axis}_px"]) for axis in "yx"]
+    marks = [take_numbers(saturated[column]) > 0 for column in saturated.column_names]
     return CellStream(
         stream=stream,
-        flags=facts["flags"].to_numpy(),
+        flags=take_numbers(facts["flags"]),
         centroids_px=np.stack(centroids, axis=1),
         saturated=np.stack(marks, axis=1),
     )
@@ -110,11 +111,11 @@ class _ValueBatches:
     def _subtract(self, batch: pyarrow.RecordBatch) -> FloatArray:
         values = np.empty((batch.num_rows, len(self._channels)))
         for column, (name, channel) in enumerate(self._channels.items()):
-            value = batch[self._column(name, channel)].to_numpy(zero_copy_only=False)
+            value = take_numbers(batch[self._column(name, channel)])
             if name in self._fractions:
                 values[:, column] = value
                 continue
-            background = batch[f"background:{name}"].to_numpy(zero_copy_only=False)
+            background = take_numbers(batch[f"background:{name}"])
             values[:, column] = value - background
         return values
 

@@ -6,7 +6,7 @@ the slide's first pixel may be a seed. Tables hold the id itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,10 @@ from chc_gating.storage.atomic import replacing
 
 LabelImage = NDArray[np.int64]
 StoredLabels = NDArray[np.int64] | NDArray[np.uint32] | NDArray[np.uint64]
+
+
+_CACHE_BYTES = 48 << 20
+"""Decoded blocks kept: they are decoded fast, and are large."""
 
 
 def choose_label_type(shape: tuple[int, int]) -> type[np.uint32] | type[np.uint64]:
@@ -69,20 +73,28 @@ class Labels(Closing):
             raise ChcError(f"{path}: no such labels; run chc segment") from None
         except tifffile.TiffFileError:
             raise ChcError(f"{path}: not labels that chc segment wrote; run it again") from None
+        self._file.filehandle.set_lock(True)  # several threads may read
         page = self._file.pages.first
         if page.dtype not in (np.uint32, np.uint64) or page.samplesperpixel != 1:
             self._file.close()
             raise ChcError(f"{path}: labels are uint32 or uint64, one per pixel; run chc segment")
-        self._plane = PagePlane(page, path=Path(path), cache=SegmentCache())
+        self._plane = PagePlane(page, path=Path(path), cache=SegmentCache(_CACHE_BYTES))
+        self._dtype = np.dtype(page.dtype).newbyteorder("=")
         self.shape = self._plane.shape
 
     def read(self, box: Box) -> LabelImage:
         """Return the labels of a box: 1 + the nucleus's id, 0 in the background."""
         return self._plane.read(box).astype(np.int64)
 
-    def read_stored(self, box: Box) -> StoredLabels:
-        """Return the same, as wide as the file has them."""
-        return self._plane.read(box)
+    def read_stored(self, boxes: Sequence[Box]) -> list[StoredLabels]:
+        """Return the same of neighbouring boxes, as wide as the file has them."""
+        found = [np.zeros((box.height, box.width), self._dtype) for box in boxes]
+        self._plane.read_into(list(zip(boxes, found, strict=True)))
+        return found
+
+    def forget_above(self, y: int) -> None:
+        """Keep nothing in memory of what lies above a row, for a reader that comes from above."""
+        self._plane.forget_above(y)
 
     def close(self) -> None:
         """Close the file."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from chc_gating.imaging.blocks import Box, spread_boxes
+from chc_gating.imaging.blocks import Box, map_in_order, spread_boxes
 from chc_gating.imaging.sums import BlockCells, BlockPixels
 from chc_gating.kernels.cell_entries import count_levels
 from chc_gating.kernels.pixel_columns import Core
@@ -62,6 +62,7 @@ def measure_levels(
     *,
     channels: int,
     maximum: int,
+    threads: int = 1,
 ) -> SlideLevels:
     """Return the levels of a slide from boxes spread evenly over it.
 
@@ -70,8 +71,8 @@ def measure_levels(
     """
     open_counts = np.zeros((channels, 1 << 16), np.int64)
     cell_counts = np.zeros((channels, 1 << 16), np.int64)
-    for box in spread_boxes(shape, count=_SAMPLE_BOXES, side=_SAMPLE_PX):
-        pixels, cells = read(box)
+    boxes = spread_boxes(shape, count=_SAMPLE_BOXES, side=_SAMPLE_PX)
+    for pixels, cells in map_in_order(read, boxes, threads=threads):
         core = Core(*pixels.block.within(pixels.outer).edges)
         count_levels(cells.cells, pixels.stack, core, open_counts, cell_counts)
     all_counts = open_counts + cell_counts

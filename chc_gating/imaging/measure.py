@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +21,6 @@ from chc_gating.imaging.blocks import (
     grid_rows,
     group_blocks,
     map_in_order,
-    span_boxes,
     unwatched,
 )
 from chc_gating.imaging.cell_table import CellRows, build_rows, find_centroids, write_rows
@@ -44,6 +45,9 @@ RING_UM = 2.5
 
 NEAREST_UM = 50.0
 """Nuclei farther apart are no neighbours; some five leukocytes."""
+
+_SHARP_PX = 3
+"""How far the filters look that tell how sharp the DNA channel is (`kernels/quality.py`)."""
 
 _NEAREST_PX = 512
 """The reach in pixels at most: half a block, so that one row of blocks holds all neighbours."""
@@ -121,9 +125,19 @@ def measure_cells(
             f"labels of {labels.shape[0]} x {labels.shape[1]} px do not fit {slide.path} of "
             f"{slide.shape[0]} x {slide.shape[1]} px; run chc segment on this slide"
         )
-    source = _Source(slide, labels, tuple(slide.channels.index(name) for name in channels), ring_um)
+    source = _Source(
+        slide,
+        labels,
+        channels=tuple(slide.channels.index(name) for name in channels),
+        dna=None if dna is None else list(channels).index(dna),
+        ring_um=ring_um,
+    )
     found = measure_levels(
-        source.read_cells, slide.shape, channels=len(channels), maximum=slide.maximum
+        source.read_cells,
+        slide.shape,
+        channels=len(channels),
+        maximum=slide.maximum,
+        threads=threads,
     )
     rules = positive or {}
     thresholds = tuple(
@@ -135,7 +149,7 @@ def measure_cells(
         slide_shape=slide.shape,
         saturation=slide.maximum,
         thresholds=np.floor(thresholds).astype(np.int64),
-        dna=None if dna is None else list(channels).index(dna),
+        dna=source.dna,
     )
 
     maps = QualityMaps(slide.shape, channels, dna=rule.dna)
@@ -177,6 +191,7 @@ class _Source:
     slide: Slide
     labels: Labels
     channels: tuple[int, ...]
+    dna: int | None
     ring_um: float
 
     @property
@@ -186,26 +201,51 @@ class _Source:
     @property
     def margin_px(self) -> int:
         """Ring pixels of the block, and of the pixels beside it, look this far for a nucleus."""
-        return math.floor(self.ring_px) + 1
+        return max(math.floor(self.ring_px) + 1, _SHARP_PX)
 
-    def read_boxes(self, boxes: list[Box]) -> Iterator[BlockPixels]:
-        """Yield the labels and grey levels of boxes of a row, each with its margin."""
+    def read_boxes(self, boxes: Sequence[Box]) -> list[BlockPixels]:
+        """Return the labels and grey levels of boxes of a row, each with its margin.
+
+        Of the margin only the DNA channel is read: no other's pixels are looked at there, and along
+        the borders of a file's tiles each tile is decoded once.
+        """
         shape = self.slide.shape
-        whole = span_boxes(boxes).grow(self.margin_px, shape)
-        stack = np.empty((len(self.channels), whole.height, whole.width), np.uint16)
-        for plane, channel in zip(stack, self.channels, strict=True):
-            plane[:] = self.slide.read_box(channel, whole)
-        for box in boxes:
-            outer = box.grow(self.margin_px, shape)
-            rows, columns = outer.within(whole).slices
-            # Contiguous, so that the kernels are compiled for one memory layout only.
-            pixels = np.ascontiguousarray(stack[:, rows, columns])
-            yield BlockPixels(self.labels.read_stored(outer), pixels, box, outer)
+        outers = [box.grow(self.margin_px, shape) for box in boxes]
+        stacks = [
+            _make_stack(len(self.channels), box, outer)
+            for box, outer in zip(boxes, outers, strict=True)
+        ]
+        for c, channel in enumerate(self.channels):
+            wide = 0 if c != self.dna else _SHARP_PX
+            parts = [box.grow(wide, shape) for box in boxes]
+            self.slide.read_into(
+                channel,
+                [
+                    (part, stack[(c, *part.within(outer).slices)])
+                    for part, outer, stack in zip(parts, outers, stacks, strict=True)
+                ],
+            )
+        labels = self.labels.read_stored(outers)
+        return list(map(BlockPixels, labels, stacks, boxes, outers))
+
+    def forget_above(self, y: int) -> None:
+        """Keep nothing in memory that only blocks above a row need."""
+        self.slide.forget_above(y - self.margin_px)
+        self.labels.forget_above(y - self.margin_px)
 
     def read_cells(self, box: Box) -> tuple[BlockPixels, BlockCells]:
         """Return the pixels of a box, and the cells in it."""
         (pixels,) = self.read_boxes([box])
         return pixels, index_cells(pixels.labels, ring_px=self.ring_px)
+
+
+def _make_stack(channels: int, box: Box, outer: Box) -> NDArray[np.uint16]:
+    """Return room for the pixels of ``outer``, zero around ``box``."""
+    stack = np.empty((channels, *outer.shape), np.uint16)
+    rows, columns = box.within(outer).slices
+    stack[:, : rows.start] = stack[:, rows.stop :] = 0
+    stack[:, rows, : columns.start] = stack[:, rows, columns.stop :] = 0
+    return stack
 
 
 @dataclass(frozen=True)
@@ -220,7 +260,7 @@ class _Block:
 
 @dataclass(frozen=True)
 class _Job:
-    """What the threads run: pixels of a block to all that is measured there.
+    """What the threads run: from a few blocks of a row to all that is measured there.
 
     maps : filled block by block
     highest : the level that no pixel may exceed, None: any
@@ -231,8 +271,15 @@ class _Job:
     maps: QualityMaps
     highest: int | None = None
 
-    def __call__(self, pixels: BlockPixels) -> _Block:
-        """Measure one block."""
+    def __call__(self, blocks: Sequence[Box]) -> list[_Block]:
+        """Read and measure blocks that lie side by side."""
+        waiting = deque(self.source.read_boxes(blocks))
+        measured = []
+        while waiting:  # the pixels of a block go when it is measured
+            measured.append(self._measure(waiting.popleft()))
+        return measured
+
+    def _measure(self, pixels: BlockPixels) -> _Block:
         if self.highest is not None and pixels.stack.max() > self.highest:
             raise _BeyondPlateauError
         cells = index_cells(pixels.labels, ring_px=self.source.ring_px)
@@ -250,7 +297,13 @@ def _stream_cells(job: _Job, *, tile_px: int, threads: int, watch: Watch) -> Ite
     """
     slide = job.source.slide
     grid = BackgroundGrid(slide.shape, len(job.source.channels))
-    measured = map_in_order(job, _read_work(job, tile_px=tile_px), threads=threads)
+    # Threads share the width that is read at once, so that they take no more memory than one.
+    groups = (
+        group
+        for row in grid_rows(slide.shape)
+        for group in group_blocks(row, tile_px=tile_px // max(threads, 1))
+    )
+    measured = chain.from_iterable(map_in_order(job, groups, threads=threads))
     blocks = watch(measured, count_blocks(slide.shape))
     held = _Held(slide)
     for row in grid_rows(slide.shape):
@@ -258,18 +311,12 @@ def _stream_cells(job: _Job, *, tile_px: int, threads: int, watch: Watch) -> Ite
             done = next(blocks)
             grid.fill(done.block, done.background)
             held.add(done)
+        job.source.forget_above(row[0].y1)
         cells, nearest_px = held.take_complete(row[0], rule=job.rule)
         if cells.ids.size:
             centroids = find_centroids(cells, width=slide.shape[1])
             background = grid.interpolate(centroids[:, 0], centroids[:, 1])
             yield CellRows(cells, background, nearest_px)
-
-
-def _read_work(job: _Job, *, tile_px: int) -> Iterator[BlockPixels]:
-    """Yield the labels and grey levels of each block with its margin, in raster order."""
-    for row in grid_rows(job.source.slide.shape):
-        for group in group_blocks(row, tile_px=tile_px):
-            yield from job.source.read_boxes(group)
 
 
 @dataclass

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from chc_gating.storage.tables import build_numbers, take_numbers
+
 if TYPE_CHECKING:
     import pyarrow
 
@@ -33,7 +35,7 @@ class MeasuredRows:
         if name not in self.table.column_names:
             values = np.full(self.rows.size, np.nan)
         else:
-            values = np.asarray(self.table[name].to_numpy(), dtype=np.float64)
+            values = take_numbers(self.table[name]).astype(np.float64)
         return values if wanted is None else values[self.places(wanted)]
 
     def net(self, name: str, channel: str) -> FloatArray:
@@ -67,6 +69,7 @@ def read_rows(path: Path, rows: Rows) -> MeasuredRows:
             length = file.metadata.row_group(group).num_rows
             start, end = np.searchsorted(rows, (first, first + length))
             if end > start:
-                parts.append(file.read_row_group(group).take(pa.array(rows[start:end] - first)))
+                places = build_numbers(rows[start:end] - first, pa.int64())
+                parts.append(file.read_row_group(group).take(places))
             first += length
     return MeasuredRows(rows, pa.concat_tables(parts) if parts else schema.empty_table())

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from chc_gating.imaging.blocks import Box
 from chc_gating.imaging.slide import Slide
+from chc_gating.storage.tables import take_numbers
 
 LONGEST_PX = 512
 """Squares along the longer side of the slide, at most."""
@@ -77,9 +78,7 @@ def _sum_nuclei(slide: Slide, channel: int, measurements: Path) -> Overview:
     wanted += [f"nucleus_mean:{name}", f"background:{name}"]
     with pq.ParquetFile(measurements) as file:
         for batch in file.iter_batches(columns=wanted):
-            y, x, area, mean, background = (
-                batch[column].to_numpy(zero_copy_only=False) for column in wanted
-            )
+            y, x, area, mean, background = (take_numbers(batch[column]) for column in wanted)
             squares = (y // side).astype(np.int64) * columns + (x // side).astype(np.int64)
             dna = np.maximum((mean - background) * area, 0)
             total += np.bincount(squares, weights=dna, minlength=total.size)

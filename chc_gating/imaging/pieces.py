@@ -22,7 +22,7 @@ from chc_gating.imaging.sums import (
     measure_runs,
 )
 from chc_gating.kernels import cell_entries as kernels
-from chc_gating.kernels.pixel_columns import BELOW, RUN_LENGTH, Core
+from chc_gating.kernels.pixel_columns import BELOW, RUN_LENGTH, Core, make_marks
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,8 @@ def measure_block(
     """
     core = Core(*pixels.block.within(pixels.outer).edges)
     k = cells.ids.size
-    starts, runs = _collect_runs(cells, core)
+    listed = _list_runs(cells, core)
+    starts, runs = listed.starts, _sort_runs(listed)
     reach = np.zeros(k + 1, np.uint8)
     kernels.find_outside(cells.cells, core, reach)
     outside = reach[1:]
@@ -76,13 +77,22 @@ def measure_block(
     whole = present & (outside == 0)
     keys = np.repeat(np.arange(2 * k), counts)
     pairs = _find_contacts(cells, core)
-    offsets = runs[:, 0].astype(np.int64) * pixels.outer.width + runs[:, 1]
+    width = pixels.outer.width
+    offsets = runs[:, 0].astype(np.int64) * width + runs[:, 1]
     on_slide = runs + np.array([pixels.outer.y0, pixels.outer.x0, 0], np.int32)
     laplacian = None if rule.dna is None else _find_laplacian(pixels.stack[rule.dna])
     values = pixels.stack.reshape(len(pixels.stack), -1)
     of_whole = whole[keys // 2]
-    kept = np.concatenate([[0], np.cumsum(counts.reshape(k, 2)[whole].ravel())])
-    taken = Runs(kept, on_slide[of_whole], offsets[of_whole], values, laplacian)
+    taken = Runs(
+        starts=np.concatenate([[0], np.cumsum(counts.reshape(k, 2)[whole].ravel())]),
+        runs=on_slide[of_whole],
+        offsets=offsets[of_whole],
+        keys=_rename_keys(whole)[listed.keys],
+        key_offsets=listed.runs[:, 0].astype(np.int64) * width + listed.runs[:, 1],
+        key_lengths=np.ascontiguousarray(listed.runs[:, RUN_LENGTH]),
+        values=values,
+        laplacian=laplacian,
+    )
     contacts = _count_contacts(pairs, k)
     sums = measure_runs(cells.ids[whole], taken, contacts[whole], rule=rule)
     cut = ~of_whole
@@ -118,6 +128,9 @@ def join_pieces(parts: Sequence[Pieces], *, rule: MeasureRule) -> tuple[CellSums
         starts=np.searchsorted(keys[order], np.arange(2 * ids.size + 1)),
         runs=ready.runs[order],
         offsets=offsets[order],
+        keys=keys.astype(np.int32),
+        key_offsets=offsets,
+        key_lengths=np.ascontiguousarray(lengths),
         values=ready.values,
         laplacian=ready.laplacian,
     )
@@ -127,18 +140,41 @@ def join_pieces(parts: Sequence[Pieces], *, rule: MeasureRule) -> tuple[CellSums
     return measure_runs(ids, runs, contacts, rule=rule), joined.select(waits)
 
 
-def _collect_runs(cells: BlockCells, core: Core) -> tuple[Counts, NDArray[np.int32]]:
-    """Return the runs of the core's pixels (r, 3), sorted by cell and compartment, and where
-    those of each begin (2 k + 1,).
+@dataclass(frozen=True)
+class _ListedRuns:
+    """The runs of a core's pixels in raster order: keys (r,), runs (r, 3) int32 both, and where
+    those of each key begin once they are sorted, (2 k + 1,).
     """
-    # Room for the most there could be; memory that is never written is never taken.
-    most = (core.y1 - core.y0) * (core.x1 - core.x0)
+
+    keys: NDArray[np.int32]
+    runs: NDArray[np.int32]
+    starts: Counts
+
+
+def _list_runs(cells: BlockCells, core: Core) -> _ListedRuns:
+    # Room for the most there could be, and one; memory that is never written is never taken.
+    most = (core.y1 - core.y0) * (core.x1 - core.x0) + 1
     keys, found = np.empty(most, np.int32), np.empty((most, 3), np.int32)
     starts = np.zeros(2 * cells.ids.size + 1, np.int64)
-    count = kernels.list_runs(cells.nuclei, cells.cells, core, keys, found, starts)
-    runs = np.empty((count, 3), np.int32)
-    kernels.sort_runs(keys, found, starts.copy(), runs)
-    return starts, runs
+    space = make_marks(core.x1 - core.x0)
+    count = kernels.list_runs(cells.nuclei, cells.cells, core, space, keys, found, starts)
+    return _ListedRuns(keys[:count], found[:count], starts)
+
+
+def _sort_runs(listed: _ListedRuns) -> NDArray[np.int32]:
+    """Return the runs (r, 3) sorted by key."""
+    runs = np.empty(listed.runs.shape, np.int32)
+    kernels.sort_runs(listed.keys, listed.runs, listed.starts.copy(), runs)
+    return runs
+
+
+def _rename_keys(whole: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """Return the key of each of 2 k keys among those of the whole cells only, -1 of the others."""
+    places = np.where(whole, np.cumsum(whole) - 1, -1).astype(np.int32)
+    names: NDArray[np.int32] = np.where(
+        places[:, np.newaxis] < 0, -1, 2 * places[:, np.newaxis] + np.arange(2)
+    ).astype(np.int32)
+    return names.ravel()
 
 
 def _find_contacts(cells: BlockCells, core: Core) -> Counts:
@@ -146,7 +182,8 @@ def _find_contacts(cells: BlockCells, core: Core) -> Counts:
     k = cells.ids.size
     codes = np.empty(4 * (core.y1 - core.y0 + 1) * (core.x1 - core.x0 + 1), np.int64)
     last = np.full(k, -1, np.int64)
-    count = kernels.list_contacts(cells.nuclei, cells.cells, core, last, codes)
+    space = make_marks(core.x1 - core.x0 + 1)
+    count = kernels.list_contacts(cells.nuclei, cells.cells, core, space, last, codes)
     pairs, joined = np.divmod(np.unique(codes[:count]), 2)
     return np.stack([*np.divmod(pairs, max(k, 1)), joined], axis=1)
 

@@ -74,6 +74,7 @@ class QualityMaps:
             outer.x0,
             SQUARE_PX,
             saturation,
+            np.empty((3, outer.width), np.int32),
             sums,
             greys,
         )

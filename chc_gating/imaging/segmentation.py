@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from chc_gating.errors import RawFileError
@@ -79,6 +79,7 @@ def segment_slide(
         tile_px=tile_px,
         threads=threads,
         watch=watch,
+        forget_above=slide.forget_above,
     )
 
 
@@ -139,13 +140,19 @@ def label_plane(
     tile_px: int,
     threads: int,
     watch: Watch,
+    forget_above: Callable[[int], None] = lambda _: None,
 ) -> int:
-    """Write labels, block by block, from what ``read`` returns; return how many nuclei."""
+    """Write labels, block by block, from what ``read`` returns; return how many nuclei.
+
+    ``forget_above`` is told the row above which nothing will be read again.
+    """
     nuclei = 0
 
     def blocks() -> Iterator[LabelImage]:
         nonlocal nuclei
-        work = _read_work(read, shape, reach_px=method.reach_px, tile_px=tile_px)
+        work = _read_work(
+            read, shape, reach_px=method.reach_px, tile_px=tile_px, forget_above=forget_above
+        )
         run = _BlockLabeller(method, shape[1])
         labelled = watch(map_in_order(run, work, threads=threads), count_blocks(shape))
         for labels, own in labelled:
@@ -172,10 +179,16 @@ class _BlockLabeller:
 
 
 def _read_work(
-    read: ReadBox, shape: tuple[int, int], *, reach_px: int, tile_px: int
+    read: ReadBox,
+    shape: tuple[int, int],
+    *,
+    reach_px: int,
+    tile_px: int,
+    forget_above: Callable[[int], None],
 ) -> Iterator[_Work]:
     """Yield each block with its halo and the halo's pixels, in raster order."""
     for row in grid_rows(shape):
+        forget_above(row[0].y0 - reach_px)
         for group in group_blocks(row, tile_px=tile_px):
             whole = span_boxes(group).grow(reach_px, shape)
             pixels = read(whole)

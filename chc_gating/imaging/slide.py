@@ -15,6 +15,7 @@ from chc_gating.imaging.closing import Closing
 from chc_gating.imaging.formats import open_layout
 from chc_gating.imaging.layout import Layout, Level, Request
 from chc_gating.imaging.metadata import PLAUSIBLE_UM, SIZE_TOLERANCE, differ
+from chc_gating.imaging.planes import PagePlane, Targets, read_into
 
 
 class Slide(Closing):
@@ -80,6 +81,19 @@ class Slide(Closing):
     def read_box(self, channel_index: int, box: Box, *, level: int = 0) -> NDArray[Any]:
         """Return the pixels of a box of a channel; ``box`` counts the pixels of ``level``."""
         return self.levels[level].planes[channel_index].read(box)
+
+    def read_into(self, channel_index: int, targets: Targets) -> None:
+        """Copy the pixels of boxes of a channel into arrays, each part of the file read once.
+
+        Raises as `read`.
+        """
+        read_into(self.levels[0].planes[channel_index], targets)
+
+    def forget_above(self, y: int) -> None:
+        """Keep nothing in memory of what lies above a row, for a reader that comes from above."""
+        for plane in self.levels[0].planes:
+            if isinstance(plane, PagePlane):
+                plane.forget_above(y)
 
     def find_channels(self, names: Collection[str], *, panel: str) -> tuple[int, ...]:
         """Return the index of each named channel.

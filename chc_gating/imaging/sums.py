@@ -97,11 +97,17 @@ class Runs:
     offsets : (r,) int64, where the pixels of each run begin in ``values``
     values : (m, n) uint16, grey levels
     laplacian : (n,) int32, of the DNA channel; None: there is none
+    keys, key_lengths : (r',) int32, key_offsets : (r',) int64, the same runs in any order and
+        perhaps others: twice the index of the cell, 1 more in its ring, below 0 of no cell here;
+        their length; where their pixels begin
     """
 
     starts: Counts
     runs: NDArray[np.int32]
     offsets: Counts
+    keys: NDArray[np.int32]
+    key_offsets: Counts
+    key_lengths: NDArray[np.int32]
     values: NDArray[np.uint16]
     laplacian: NDArray[np.int32] | None
 
@@ -143,15 +149,20 @@ def measure_runs(ids: Counts, runs: Runs, contacts: Counts, *, rule: MeasureRule
     kernels.measure_shapes(runs.starts, runs.runs, seeds, *rule.slide_shape, runs.space(), shape)
     if runs.laplacian is not None:
         kernels.measure_focus(runs.starts, runs.runs, runs.offsets, runs.laplacian, shape)
-    most = int(shape[:, [columns.AREA, columns.RING_AREA]].sum(axis=1).max(initial=0))
+    sizes = shape[:, [columns.AREA, columns.RING_AREA]].ravel()
+    ends = np.cumsum(columns.count_chunks(sizes)) * columns.CHUNK
+    # A cell without a ring has it at the end, which is a place as well.
+    levels = np.empty(int(ends.max(initial=0)) + columns.CHUNK, np.uint16)
+    begins = np.concatenate([[0], ends[:-1]])[: sizes.size]
     kernels.measure_grey_levels(
-        runs.starts,
-        runs.runs,
-        runs.offsets,
+        runs.keys,
+        runs.key_offsets,
+        runs.key_lengths,
         runs.values,
         rule.saturation,
         rule.thresholds,
-        np.empty(most, np.uint16),
+        np.stack([sizes, begins, begins]),
+        levels,
         grey,
         quantiles,
     )

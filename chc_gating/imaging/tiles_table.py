@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from chc_gating.errors import ChcError
 from chc_gating.imaging.squares import LOST, SQUARE_PX
+from chc_gating.storage.tables import build_numbers, build_texts
 
 if TYPE_CHECKING:
     import pyarrow
@@ -43,20 +44,25 @@ def build_tiles(maps: QualityMaps, judged: Judged) -> pyarrow.Table:
     import pyarrow as pa
 
     boxes = maps.boxes()
-    columns: list[pa.Array] = [
-        pa.array([box.y0 for box in boxes], pa.int64()),
-        pa.array([box.x0 for box in boxes], pa.int64()),
-        pa.array([box.height for box in boxes], pa.int64()),
-        pa.array([box.width for box in boxes], pa.int64()),
-        pa.array(maps.nuclei.ravel()),
-        pa.array(judged.focus.ravel(), from_pandas=True),
-        pa.array(judged.state.ravel().tolist(), pa.string()),
+    edges = np.array([(box.y0, box.x0, box.height, box.width) for box in boxes], np.int64)
+    columns = [build_numbers(values, pa.int64()) for values in edges.reshape(-1, 4).T]
+    columns += [
+        build_numbers(maps.nuclei.ravel(), pa.int64()),
+        _build_floats(judged.focus.ravel()),
+        build_texts(judged.state.ravel().tolist(), pa.string()),
     ]
     shares = maps.saturated_share
     for c in range(len(maps.channels)):
-        columns.append(pa.array(maps.background[..., c].ravel(), from_pandas=True))
-        columns.append(pa.array(shares[..., c].ravel()))
+        columns.append(_build_floats(maps.background[..., c].ravel()))
+        columns.append(build_numbers(shares[..., c].ravel(), pa.float64()))
     return pa.Table.from_arrays(columns, schema=tiles_schema(maps.channels))
+
+
+def _build_floats(values: NDArray[np.float64]) -> pyarrow.Array:
+    """Return a column that is empty where a value is NaN."""
+    import pyarrow as pa
+
+    return build_numbers(values, pa.float64(), empty=np.isnan(values))
 
 
 def find_lost_cells(
@@ -70,7 +76,8 @@ def find_lost_cells(
     import pyarrow.parquet as pq
 
     try:
-        states = pq.read_table(path, columns=["state"])["state"].to_pylist()
+        with pq.ParquetFile(path) as file:
+            states = file.read(columns=["state"])["state"].to_pylist()
     except (FileNotFoundError, pa.ArrowInvalid):
         raise ChcError(f"{path}: no tiles that chc measure wrote; run it again") from None
     rows, columns = (-(-length // SQUARE_PX) for length in slide_shape)

@@ -84,12 +84,7 @@ class ZarrPlane:
             for j in range(box.x0 // columns, -(-box.x1 // columns)):
                 here = Box(i * rows, (i + 1) * rows, j * columns, (j + 1) * columns)
                 here = here.clip(self.shape)
-                part = Box(
-                    max(box.y0, here.y0),
-                    min(box.y1, here.y1),
-                    max(box.x0, here.x0),
-                    min(box.x1, here.x1),
-                )
+                part = box.overlap(here)
                 chunk = self._read_chunk(i, j, here)
                 result[part.within(box).slices] = chunk[part.within(here).slices]
         return result
@@ -97,11 +92,8 @@ class ZarrPlane:
     def _read_chunk(self, i: int, j: int, here: Box) -> NDArray[Any]:
         """Return this channel's part of a chunk; all channels of the chunk are kept."""
         first = self._channel // self._depth
-        key = (self._level, first, i, j)
-        chunk = self._cache.get(key)
-        if chunk is None:
-            chunk = self._decode_chunk(first * self._depth, here)
-            self._cache.put(key, chunk)
+        key = (here.y1, j, self._level, first)
+        chunk = self._cache.fetch(key, lambda: self._decode_chunk(first * self._depth, here))
         plane: NDArray[Any] = chunk[self._channel - first * self._depth]
         return plane
 

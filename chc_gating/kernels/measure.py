@@ -14,6 +14,7 @@ from chc_gating.kernels.options import kernel, part
 from chc_gating.kernels.pixel_columns import (
     AREA,
     BOTTOM,
+    CHUNK_BITS,
     HULL_AREA,
     LAPLACIAN,
     LAPLACIAN_SQUARES,
@@ -37,10 +38,14 @@ from chc_gating.kernels.pixel_columns import (
     SUM_Y,
     SUM_YY,
     TOP,
+    VECTOR,
 )
-from chc_gating.kernels.quantiles import interpolate_quantile
+from chc_gating.kernels.quantiles import count_up_to, interpolate_quantile, pad_levels
 
 Counts = NDArray[np.int64]
+
+_NORMAL = (0.0, 1.2816)
+"""SDs above the mean at which a normal distribution has its quantiles."""
 
 
 @kernel
@@ -105,86 +110,148 @@ def measure_focus(starts: Counts, runs, offsets: Counts, laplacian, shape: Count
 
 @kernel
 def measure_grey_levels(  # type: ignore[no-untyped-def]
-    starts: Counts,
-    runs,
+    keys,
     offsets: Counts,
+    lengths,
     values,
     saturation: int,
     thresholds: Counts,
-    buffer,
+    space: Counts,
+    levels,
     grey: Counts,
     quantiles,
 ) -> None:
     """Fill the grey sums (k, 2, c, GREY_SUMS) and quantiles (k, 3, c, 2) of cells.
 
-    values : (c, n) uint16, grey levels; ``offsets`` as in `measure_focus`
+    keys, offsets, lengths : (r,) of runs in any order: twice the cell's index, 1 more in its ring,
+        below 0 of no cell; where the pixels start in ``values``, and how many they are
+    values : (c, n) uint16, grey levels
     saturation : grey level from which a pixel is saturated
     thresholds : (c,), grey level above which a pixel is positive
-
-    buffer : uint16, room for the pixels of the largest cell
+    space : (3, 2 k), of each key: the pixels; where its chunks of ``levels`` begin; room
+    levels : uint16, room for the chunks, as many as `pixel_columns.count_chunks` says
     quantiles : NaN before
 
+    Pixels are sorted by key first: run after run as they lie in memory is the fastest way to them.
     No pixels: sums are 0, the minimum 65,535, the maximum 0, quantiles NaN.
     """
-    for k in range(grey.shape[0]):
-        first, ring, end = starts[2 * k], starts[2 * k + 1], starts[2 * k + 2]
-        inner, size = 0, 0
-        for i in range(first, end):
-            size += runs[i, RUN_LENGTH]
-            if i < ring:
-                inner += runs[i, RUN_LENGTH]
-        for c in range(values.shape[0]):
-            row = values[c]
-            at = 0
-            for i in range(first, end):
-                start = offsets[i]
-                for j in range(runs[i, RUN_LENGTH]):
-                    buffer[at + j] = row[start + j]
-                at += runs[i, RUN_LENGTH]
-            _sum_levels(buffer[:inner], saturation, thresholds[c], grey[k, 0, c])
-            _sum_levels(buffer[inner:size], saturation, thresholds[c], grey[k, 1, c])
-            _find_quantiles(buffer[:size], inner, grey[k, :, c], quantiles[k, :, c])
+    sizes, begins = space[0], space[1]
+    for c in range(values.shape[0]):
+        _sort_levels(keys, offsets, lengths, values[c], space, levels)
+        limits = (saturation, thresholds[c])
+        for k in range(grey.shape[0]):
+            inner, outer = sizes[2 * k], sizes[2 * k + 1]
+            inside, outside = levels[begins[2 * k] :], levels[begins[2 * k + 1] :]
+            inner_chunks = pad_levels(inside, inner)
+            outer_chunks = pad_levels(outside, outer)
+            _sum_levels(inside, inner, inner_chunks, limits, grey[k, 0, c])
+            _sum_levels(outside, outer, outer_chunks, limits, grey[k, 1, c])
+            chunks = (inner, inner_chunks, outer, outer_chunks)
+            _find_quantiles(inside, chunks, grey[k, :, c], quantiles[k, :, c])
 
 
 @part
-def _sum_levels(levels, saturation, threshold, sums):  # type: ignore[no-untyped-def]
-    total, squares = np.int64(0), np.int64(0)
-    low, high = np.int64(65535), np.int64(0)
-    saturated, positive = np.int64(0), np.int64(0)
-    # Choices instead of branches and of min: a loop of which vector instructions are made.
-    for i in range(levels.size):
-        level = np.int64(levels[i])
-        total += level
-        squares += level * level
+def _sort_levels(keys, offsets, lengths, row, space, levels):  # type: ignore[no-untyped-def]
+    """Copy the pixels of runs to where those of their keys stand.
+
+    A vector of pixels at a time: what is copied too much is overwritten by the key's next run, or
+    padding.
+    """
+    begins, places = space[1], space[2]
+    for key in range(places.size):
+        places[key] = begins[key]
+    for i in range(keys.size):
+        if keys[i] < 0:
+            continue
+        start, length, at = offsets[i], np.int64(lengths[i]), places[keys[i]]
+        places[keys[i]] = at + length
+        if start + length + VECTOR > row.size:
+            for j in range(length):
+                levels[at + j] = row[start + j]
+        else:
+            for done in range(0, length, VECTOR):
+                _copy_vector(row[start + done :], levels[at + done :])
+
+
+@part
+def _copy_vector(pixels, levels):  # type: ignore[no-untyped-def]
+    for j in range(VECTOR):
+        levels[j] = pixels[j]
+
+
+@part
+def _sum_levels(levels, size, chunks, limits, sums):  # type: ignore[no-untyped-def]
+    """Fill the grey sums of padded levels; ``limits`` are saturation and threshold."""
+    low, high = np.uint16(65535), np.uint16(0)
+    total, squares = np.uint64(0), np.uint64(0)
+    # Choices instead of branches and of min: loops of which vector instructions are made.
+    for i in range(chunks << CHUNK_BITS):
+        level = levels[i]
         low = level if level < low else low
         high = level if level > high else high
-        saturated += 1 if level >= saturation else 0
-        positive += 1 if level > threshold else 0
-    sums[SUM] = total
-    sums[SUM_SQUARES] = squares
+    for i in range(chunks << CHUNK_BITS):
+        level = np.uint64(levels[i])
+        total += level
+        squares += level * level
+    pads = (chunks << CHUNK_BITS) - size
+    copied = np.int64(levels[0]) if size > 0 else 0
+    sums[SUM] = np.int64(total) - pads * copied
+    sums[SUM_SQUARES] = np.int64(squares) - pads * copied * copied
     sums[MINIMUM] = low
     sums[MAXIMUM] = high
-    sums[SATURATED] = saturated
-    sums[POSITIVE] = positive
+    copies = (copied, pads, 0, 0)
+    sums[SATURATED] = _count_above(levels, size, chunks, copies, limits[0] - 1, sums)
+    sums[POSITIVE] = _count_above(levels, size, chunks, copies, limits[1], sums)
 
 
 @part
-def _find_quantiles(levels, inner, grey, quantiles):  # type: ignore[no-untyped-def]
+def _count_above(levels, size, chunks, pads, limit, sums):  # type: ignore[no-untyped-def]
+    """Return how many levels exceed a limit; mostly the extremes tell."""
+    if sums[MAXIMUM] <= limit:
+        return 0
+    if sums[MINIMUM] > limit:
+        return size
+    return size - count_up_to(levels, chunks, pads, limit)
+
+
+@part
+def _find_quantiles(levels, sizes, grey, quantiles):  # type: ignore[no-untyped-def]
     """Fill the quantiles (3, 2) of a cell in one channel from its grey sums (2, GREY_SUMS).
 
-    levels : of the nucleus up to ``inner``, then of the ring
+    levels : padded, of the nucleus, then of the ring
     """
-    nucleus, ring = grey[0], grey[1]
-    low = min(nucleus[MINIMUM], ring[MINIMUM])
-    high = max(nucleus[MAXIMUM], ring[MAXIMUM])
-    _fill_quantiles(levels[:inner], nucleus[MINIMUM], nucleus[MAXIMUM], quantiles[0])
-    _fill_quantiles(levels[inner:], ring[MINIMUM], ring[MAXIMUM], quantiles[1])
-    _fill_quantiles(levels, low, high, quantiles[2])
+    inner, inner_chunks, outer, outer_chunks = sizes
+    outside = levels[inner_chunks << CHUNK_BITS :]
+    inner_pads = (inner_chunks << CHUNK_BITS) - inner
+    outer_pads = (outer_chunks << CHUNK_BITS) - outer
+    inner_copies = (np.int64(levels[0]), inner_pads, np.int64(0), np.int64(0))
+    outer_copies = (np.int64(outside[0]), outer_pads, np.int64(0), np.int64(0))
+    both_copies = (np.int64(levels[0]), inner_pads, np.int64(outside[0]), outer_pads)
+    one, other = _describe(grey[0]), _describe(grey[1])
+    both = (min(one[0], other[0]), max(one[1], other[1]), one[2] + other[2], one[3] + other[3])
+    _fill_quantiles(levels, inner_chunks, inner_copies, one, quantiles[0])
+    _fill_quantiles(outside, outer_chunks, outer_copies, other, quantiles[1])
+    _fill_quantiles(levels, inner_chunks + outer_chunks, both_copies, both, quantiles[2])
 
 
 @part
-def _fill_quantiles(levels, low, high, quantiles):  # type: ignore[no-untyped-def]
-    if levels.size == 0:
+def _describe(sums):  # type: ignore[no-untyped-def]
+    return sums[MINIMUM], sums[MAXIMUM], sums[SUM], sums[SUM_SQUARES]
+
+
+@part
+def _fill_quantiles(levels, chunks, copies, facts, quantiles):  # type: ignore[no-untyped-def]
+    """Fill the quantiles of padded levels; ``facts`` are extremes, sum and sum of squares.
+
+    Where to look first: where the quantile of a normal distribution would be.
+    """
+    n = (chunks << CHUNK_BITS) - copies[1] - copies[3]
+    if n == 0:
         return
+    mean = facts[2] / n
+    sd = np.sqrt(max(facts[3] / n - mean * mean, 0.0))
     for q in range(len(QUANTILES)):
-        quantiles[q] = interpolate_quantile(levels, QUANTILES[q], low, high)
+        guess = np.int64(mean + _NORMAL[q] * sd)
+        quantiles[q] = interpolate_quantile(
+            levels, chunks, copies, QUANTILES[q], facts[0], facts[1], guess
+        )

@@ -86,7 +86,9 @@ def lay_out(given: object) -> Laid:
         if not (flags.c_contiguous and flags.aligned and given.dtype.isnative):
             raise ValueError("kernels take contiguous, aligned arrays")
         place = given.__array_interface__["data"][0]
-        return Laid(given, f"{given.dtype.name}:{given.ndim}", array("q", (place, *given.shape)))
+        return Laid(
+            given, f"{_name_type(given.dtype)}:{given.ndim}", array("q", (place, *given.shape))
+        )
     if isinstance(given, int | np.integer):
         return Laid(given, "int", array("q", (int(given),)))
     if not isinstance(given, tuple):
@@ -97,6 +99,12 @@ def lay_out(given: object) -> Laid:
     kind = type(given)
     forms = ",".join(field.form for field in fields)
     return Laid(given, f"{kind.__module__}.{kind.__qualname__}({forms})", words)
+
+
+@cache
+def _name_type(dtype: np.dtype[Any]) -> str:
+    """Return numpy's name of a type, which it makes up anew each time."""
+    return dtype.name
 
 
 class Compiled:

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 
 class Core(NamedTuple):
     """Pixels [y0, y1) x [x0, x1) within arrays: those that are measured."""
@@ -17,8 +20,46 @@ class Core(NamedTuple):
     x1: int
 
 
+class Marks(NamedTuple):
+    """Room to mark pixels of a row and to list those that are marked."""
+
+    marks: NDArray[np.uint8]  # (n,), a multiple of 8
+    words: NDArray[np.uint64]  # (n / 8,) the same memory
+    places: NDArray[np.int64]  # (n,)
+
+
+def make_marks(width: int) -> Marks:
+    """Return room for a row of so many pixels."""
+    marks = np.zeros((width + 7) // 8 * 8, np.uint8)
+    return Marks(marks, marks.view(np.uint64), np.zeros(marks.size + 8, np.int64))
+
+
 RUN_Y, RUN_X, RUN_LENGTH = range(3)
 """Columns of runs of pixels along rows."""
+
+CHUNK_BITS = 7
+CHUNK = 1 << CHUNK_BITS
+"""Grey levels of a compartment are padded to so many: loops over them have no remainder."""
+
+VECTOR = 16
+"""Pixels that are copied at a time: about as many as a run has."""
+
+
+def count_chunks(sizes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return how many chunks hold so many pixels each, and a vector that is copied too much."""
+    chunks: NDArray[np.int64] = (sizes + VECTOR + CHUNK - 1) >> CHUNK_BITS
+    return np.where(sizes > 0, chunks, 0)
+
+
+RUN_Y, RUN_X, RUN_LENGTH = range(3)
+"""Columns of runs of pixels along rows."""
+
+CHUNK_BITS = 7
+CHUNK = 1 << CHUNK_BITS
+"""Grey levels of a compartment are padded to so many: loops over them have no remainder."""
+
+ROOM_BESIDE = 4 * CHUNK
+"""What a buffer needs beside the pixels of a cell: two paddings, and a vector copied too much."""
 
 BELOW, BESIDE = 1, 2
 """Bits of where a cell has pixels outside of the core."""

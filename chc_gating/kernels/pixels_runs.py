@@ -16,34 +16,68 @@ IndexImage = NDArray[np.int32]
 
 
 @kernel
-def list_runs(nuclei: IndexImage, cells: IndexImage, core, keys, runs, starts) -> int:  # type: ignore[no-untyped-def]
+def list_runs(nuclei: IndexImage, cells: IndexImage, core, space, keys, runs, starts) -> int:  # type: ignore[no-untyped-def]
     """List the runs of the core's pixels as they come, and return how many there are.
 
     nuclei, cells : (y, x), 0 background, else 1 + index of the cell
+    space : a `pixel_columns.Marks` as wide as the core
     keys : (room,) int32, filled with twice the index of a run's cell, 1 more in its ring
     runs : (room, 3) int32, filled
     starts : (2k + 1,), zero; filled so that the runs of a key, once sorted, begin at starts[key]
     """
     y0, y1, x0, x1 = core
     count = 0
+    if starts.size == 1:
+        return 0
     for y in range(y0, y1):
-        x = x0
-        while x < x1:
-            cell = cells[y, x]
-            if cell == 0:
-                x += 1
-                continue
-            nucleus = nuclei[y, x]
-            first = x
-            x += 1
-            while x < x1 and cells[y, x] == cell and nuclei[y, x] == nucleus:
-                x += 1
-            keys[count] = 2 * cell - 2 if nucleus == cell else 2 * cell - 1
-            runs[count, RUN_Y], runs[count, RUN_X], runs[count, RUN_LENGTH] = y, first, x - first
-            starts[keys[count] + 1] += 1
-            count += 1
+        owners, inner = cells[y, x0:x1], nuclei[y, x0:x1]
+        changes = _find_changes(owners, inner, space)
+        for i in range(changes):
+            first, last = space.places[i], space.places[i + 1] if i + 1 < changes else x1 - x0
+            cell = owners[first]
+            # Written in the background as well, and then over: cheaper than a branch.
+            present = 1 if cell > 0 else 0
+            key = max(2 * cell - 2 + (1 if inner[first] != cell else 0), 0)
+            keys[count] = key
+            runs[count, RUN_Y], runs[count, RUN_X], runs[count, RUN_LENGTH] = (
+                y,
+                x0 + first,
+                last - first,
+            )
+            starts[key + 1] += present
+            count += present
     for key in range(starts.size - 1):
         starts[key + 1] += starts[key]
+    return count
+
+
+@part
+def _find_changes(owners, inner, space):  # type: ignore[no-untyped-def]
+    """Find where in a row another cell or nucleus begins than to the left, and how many do."""
+    marks = space.marks
+    marks[0] = 1
+    for x in range(1, owners.size):
+        other = (owners[x] ^ owners[x - 1]) | (inner[x] ^ inner[x - 1])
+        marks[x] = np.uint8(1) if other != 0 else np.uint8(0)
+    return _list_marks(space, owners.size)
+
+
+@part
+def _list_marks(space, width):  # type: ignore[no-untyped-def]
+    """Find which of the first marks are 1, and how many are; the others of a word are taken as 0.
+
+    Eight at a time, of which all are mostly 0; else each is written, and then over where it is 0.
+    """
+    marks, words, places = space
+    for x in range(width, (width + 7) // 8 * 8):
+        marks[x] = 0
+    count = 0
+    for word in range((width + 7) // 8):
+        if words[word] == 0:
+            continue
+        for x in range(8 * word, 8 * word + 8):
+            places[count] = x
+            count += marks[x]
     return count
 
 
@@ -61,9 +95,12 @@ def sort_runs(keys, runs, ends: Counts, ordered) -> None:  # type: ignore[no-unt
 
 
 @kernel
-def list_contacts(nuclei: IndexImage, cells: IndexImage, core, last: Counts, codes: Counts) -> int:  # type: ignore[no-untyped-def]
+def list_contacts(  # type: ignore[no-untyped-def]
+    nuclei: IndexImage, cells: IndexImage, core, space, last: Counts, codes: Counts
+) -> int:
     """List which cells of the core touch which, and return how many numbers there are.
 
+    space : a `pixel_columns.Marks` one wider than the core
     codes : (room,), filled with 2 (k cell + other) + 1 where their nuclei touch, by indices
     last : (k,), -1 each
 
@@ -72,12 +109,14 @@ def list_contacts(nuclei: IndexImage, cells: IndexImage, core, last: Counts, cod
     """
     y0, y1, x0, x1 = core
     height, width = cells.shape
+    left = max(x0 - 1, 0)
     count = 0
     for y in range(max(y0 - 1, 0), y1):
-        for x in range(max(x0 - 1, 0), x1):
+        below = y + 1 if y + 1 < height else y
+        found = _find_borders(cells[y], cells[below], left, x1, space)
+        for i in range(found):
+            x = left + space.places[i]
             cell = cells[y, x]
-            if cell == 0:
-                continue
             for down in range(2):
                 ny, nx = y + down, x + 1 - down
                 if ny == height or nx == width:
@@ -91,6 +130,22 @@ def list_contacts(nuclei: IndexImage, cells: IndexImage, core, last: Counts, cod
                 if y0 <= ny < y1 and x0 <= nx < x1:
                     count = _add_contact(codes, count, other, cell, joined, last)
     return count
+
+
+@part
+def _find_borders(row, below, left, right, space):  # type: ignore[no-untyped-def]
+    """Find the pixels of a row with another cell to the right or below, and how many there are."""
+    marks, width = space.marks, right - left
+    cells, under = row[left:right], below[left:right]
+    beside = row[left + 1 : right + 1]  # one shorter at the image's edge
+    for x in range(beside.size):
+        differs = (cells[x] != beside[x]) & (beside[x] != 0)
+        differs |= (cells[x] != under[x]) & (under[x] != 0)
+        marks[x] = np.uint8(1) if (cells[x] != 0) & differs else np.uint8(0)
+    for x in range(beside.size, width):
+        differs = (cells[x] != under[x]) & (under[x] != 0)
+        marks[x] = np.uint8(1) if (cells[x] != 0) & differs else np.uint8(0)
+    return _list_marks(space, right - left)
 
 
 @part

@@ -26,20 +26,11 @@ from chc_gating.kernels.quality_columns import (
 
 _SHIFT = 4
 
-
-def _make_filter() -> NDArray[np.int64]:
-    """Return the Laplacian (4 neighbours) of the binomial smoothing of 5 px (SD 1 px), (7, 7).
-
-    Its weights are whole numbers, 256 times those of a smoothing that sums to 1.
-    """
-    line = np.array([1, 4, 6, 4, 1], np.int64)
-    smooth = np.zeros((9, 9), np.int64)
-    smooth[2:7, 2:7] = np.outer(line, line)
-    around = sum(np.roll(smooth, step, axis) for step in (-1, 1) for axis in (0, 1))
-    return np.asarray(around - 4 * smooth)[1:8, 1:8].copy()
-
-
-_FILTER = _make_filter()
+SMOOTH = (1, 4, 6, 4, 1)
+"""Binomial smoothing of 5 px (SD 1 px)."""
+BENT = (1, 2, -1, -4, -1, 2, 1)
+"""Its second difference. The Laplacian (4 neighbours) of the smoothing is that of one axis smoothed
+along the other, and the other way round: weights are 256 times those of a smoothing of sum 1."""
 
 
 @kernel
@@ -52,6 +43,7 @@ def survey_squares(  # type: ignore[no-untyped-def]
     origin_x: int,
     side: int,
     saturation: int,
+    space: NDArray[np.int32],
     sums: NDArray[np.int64],
     greys: NDArray[np.int64],
 ) -> None:
@@ -62,6 +54,7 @@ def survey_squares(  # type: ignore[no-untyped-def]
     core : the block within the arrays
     origin_y, origin_x : on the slide, of the arrays' first pixel
     side : of a square, in pixels
+    space : (3, x), room
     sums : (r, q, SUMS), zeros, changed in place; FILTERED in 1/16 grey level
     greys : (r, q, c, GREYS), changed in place
     """
@@ -77,21 +70,22 @@ def survey_squares(  # type: ignore[no-untyped-def]
                 _note_greys(stack[c, y, left:right], saturation, greys[r, q, c])
         if y < REACH or y + REACH >= height:
             continue
+        _filter_down(stack[dna], y, space)
         first = x0 + (-(x0 + origin_x)) % SAMPLE_STEP
         for x in range(first, x1, SAMPLE_STEP):
             if labels[y, x] == 0 or x < REACH or x + REACH >= width:
                 continue
-            _note_sharpness(stack[dna], y, x, sums[r, (x - x0) // side])
+            _note_sharpness(stack[dna, y, x], x, space, sums[r, (x - x0) // side])
 
 
 @part
 def _note_greys(row: NDArray[np.uint16], saturation: int, greys: NDArray[np.int64]) -> None:
     """Add a run of pixels to the grey levels of a square and channel."""
     lowest = highest = row[0]
-    for value in row:  # a loop for each extreme: compilers make vector instructions of these
-        lowest = min(lowest, value)
-    for value in row:
-        highest = max(highest, value)
+    for x in range(row.size):  # choices instead of min: a loop of vector instructions
+        value = row[x]
+        lowest = value if value < lowest else lowest
+        highest = value if value > highest else highest
     saturated = 0
     if highest >= saturation:
         for value in row:
@@ -103,19 +97,41 @@ def _note_greys(row: NDArray[np.uint16], saturation: int, greys: NDArray[np.int6
 
 
 @part
-def _note_sharpness(image: NDArray[np.uint16], y: int, x: int, square: NDArray[np.int64]) -> None:
-    """Add a pixel of a nucleus to the sums of its square."""
-    total = np.int64(0)
+def _filter_down(image, y, space):  # type: ignore[no-untyped-def]
+    """Fill ``space`` with what the filters make of the columns around a row.
+
+    The smoothing, its second difference, and the second difference alone.
+    """
+    smooth, bent, noise = space[0], space[1], space[2]
+    for x in range(smooth.size):
+        smooth[x] = 0
+        bent[x] = 0
     for i in range(7):
-        for j in range(7):
-            total += _FILTER[i, j] * np.int64(image[y + i - REACH, x + j - REACH])
+        row, weight = image[y + i - REACH], np.int32(BENT[i])
+        for x in range(smooth.size):
+            bent[x] += weight * np.int32(row[x])
+    for i in range(5):
+        row, weight = image[y + i - 2], np.int32(SMOOTH[i])
+        for x in range(smooth.size):
+            smooth[x] += weight * np.int32(row[x])
+    above, row, below = image[y - 1], image[y], image[y + 1]
+    for x in range(noise.size):
+        noise[x] = np.int32(above[x]) - 2 * np.int32(row[x]) + np.int32(below[x])
+
+
+@part
+def _note_sharpness(level, x, space, square):  # type: ignore[no-untyped-def]
+    """Add a pixel of a nucleus to the sums of its square, its columns filtered already."""
+    smooth, bent, noise = space[0], space[1], space[2]
+    total = np.int64(0)
+    for j in range(7):
+        total += BENT[j] * np.int64(smooth[x + j - REACH])
+    for j in range(5):
+        total += SMOOTH[j] * np.int64(bent[x + j - 2])
     filtered = total >> _SHIFT
-    noise = np.int64(0)
-    for i in range(-1, 2):
-        for j in range(-1, 2):
-            noise += (2 - 3 * abs(i)) * (2 - 3 * abs(j)) * np.int64(image[y + i, x + j])
+    rough = np.int64(noise[x - 1]) - 2 * np.int64(noise[x]) + np.int64(noise[x + 1])
     square[PIXELS] += 1
-    square[DNA_SUM] += image[y, x]
+    square[DNA_SUM] += level
     square[FILTERED] += filtered
     square[FILTERED_SQUARES] += filtered * filtered
-    square[NOISE_SQUARES] += noise * noise
+    square[NOISE_SQUARES] += rough * rough

@@ -45,7 +45,7 @@ from chc_gating.stages.spillover import describe_spillover, resolve_spillover
 from chc_gating.storage.atomic import replacing_files
 from chc_gating.storage.provenance import describe_input
 from chc_gating.storage.records import read_record
-from chc_gating.storage.tables import write_table
+from chc_gating.storage.tables import build_numbers, build_texts, write_table
 
 if TYPE_CHECKING:
     import pyarrow
@@ -219,19 +219,26 @@ def _cells_table(result: GatingResult, cells: CellStream) -> pyarrow.Table:
     """Return cells.parquet: one row per cell; an empty phenotype is outside its population."""
     import pyarrow
 
-    names = pyarrow.array(["", *result.leaf_names[1:]], pyarrow.string())
+    names = build_texts(["", *result.leaf_names[1:]], pyarrow.string())
     bits, which = np.unique(_flags(result), return_inverse=True)
-    flags = pyarrow.array([";".join(event_flag_names(int(b))) for b in bits], pyarrow.string())
+    flags = build_texts([";".join(event_flag_names(int(b))) for b in bits], pyarrow.string())
+    centroids = (build_numbers(column, pyarrow.float64()) for column in cells.centroids_px.T)
     # Taken from the few different texts: ten million texts of their own would fill the memory.
-    return pyarrow.table(
-        {
-            "id": _ids(cells.stream),
-            "centroid_y_px": cells.centroids_px[:, 0],
-            "centroid_x_px": cells.centroids_px[:, 1],
-            "phenotype": names.take(pyarrow.array(_classes(result))),
-            "flags": flags.take(pyarrow.array(which)),
-        }
-    )
+    columns = [
+        build_numbers(_ids(cells.stream), pyarrow.int64()),
+        *centroids,
+        names.take(build_numbers(_classes(result), pyarrow.int16())),
+        flags.take(build_numbers(which, pyarrow.int64())),
+    ]
+    return pyarrow.Table.from_arrays(columns, schema=_cells_schema())
+
+
+def _cells_schema() -> pyarrow.Schema:
+    import pyarrow
+
+    columns = {"id": pyarrow.int64(), "centroid_y_px": pyarrow.float64()}
+    columns |= {"centroid_x_px": pyarrow.float64(), "phenotype": pyarrow.string()}
+    return pyarrow.schema({**columns, "flags": pyarrow.string()})
 
 
 def _classes(result: GatingResult) -> NDArray[np.int16]:
@@ -247,11 +254,6 @@ def _flags(result: GatingResult) -> NDArray[np.uint32]:
 
 
 def _write_nothing(folder: Path, origin: Origin, *, reason: str) -> None:
-    import pyarrow
-
     write_not_counted(folder, origin=origin, reason=reason)
     write_no_crops(folder)
-    columns = {"id": pyarrow.int64(), "centroid_y_px": pyarrow.float64()}
-    columns |= {"centroid_x_px": pyarrow.float64(), "phenotype": pyarrow.string()}
-    schema = pyarrow.schema({**columns, "flags": pyarrow.string()})
-    write_table(folder / "cells.parquet", schema.empty_table())
+    write_table(folder / "cells.parquet", _cells_schema().empty_table())

@@ -10,6 +10,7 @@ from chc_gating.errors import RawFileError
 from chc_gating.imaging.cell_table import write_rows
 from chc_gating.imaging.labels import Labels
 from chc_gating.imaging.measure import RING_UM, MeasuredCells, PositiveRule, measure_cells
+from chc_gating.imaging.memory import keep_freed_memory
 from chc_gating.imaging.quality_areas import FOCUS_DROP, judge_squares
 from chc_gating.imaging.records import ChannelLevels, Measurement, Parameters, Segmentation
 from chc_gating.imaging.slide import Slide, open_slide
@@ -41,6 +42,7 @@ def measure(
     are those of its segmentation.json. A slide that could not be segmented is passed on as not
     counted. ``tile_px`` and ``threads`` change no number. Raises as `segment` does.
     """
+    keep_freed_memory()
     the_panel = load_panel(panel)
     segmentation = read_record(labels / SEGMENTATION, Segmentation)
     parameters: Parameters = {

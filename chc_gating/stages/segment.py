@@ -13,6 +13,7 @@ from chc_gating.batch.panels import load_panel
 from chc_gating.errors import ConfigError, Fault, RawFileError
 from chc_gating.imaging.blocks import Watch
 from chc_gating.imaging.labels import write_labels
+from chc_gating.imaging.memory import keep_freed_memory
 from chc_gating.imaging.methods import choose_method
 from chc_gating.imaging.records import Parameters, Segmentation
 from chc_gating.imaging.segmentation import adopt_labels, segment_slide
@@ -53,6 +54,7 @@ def segment(
     for a fault inside the slide or the label image, unless ``record_faults`` makes that a result
     (``status: not_counted``).
     """
+    keep_freed_memory()
     the_panel = load_panel(panel)
     dna = find_dna_channel(the_panel, file=str(panel))
     choice = the_panel.segmentation or SegmentationChoice()

@@ -12,6 +12,7 @@ _ROWS_PER_GROUP = 32_768
 """A group of rows is encoded in memory as a whole."""
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow
     from numpy.typing import NDArray
 
@@ -19,39 +20,70 @@ if TYPE_CHECKING:
 def build_table(
     columns: Sequence[NDArray[Any] | Sequence[str]], schema: pyarrow.Schema
 ) -> pyarrow.Table:
-    """Return a table of columns: numbers as arrays (n,) of the schema's types, or texts.
+    """Return a table of columns: numbers as arrays (n,) of the schema's types, or texts."""
+    import numpy as np
+    import pyarrow
 
-    Columns are given by their buffers. `pyarrow.array` would ask whether an array is one of
-    pandas, and import that to know, which takes longer than to gate a small file.
+    built = [
+        build_numbers(column, field.type)
+        if isinstance(column, np.ndarray)
+        else build_texts(column, field.type)
+        for column, field in zip(columns, schema, strict=True)
+    ]
+    return pyarrow.Table.from_arrays(built, schema=schema)
+
+
+def build_numbers(
+    values: NDArray[Any], kind: pyarrow.DataType, *, empty: NDArray[np.bool_] | None = None
+) -> pyarrow.Array:
+    """Return a column of numbers (n,), converted to a type; where ``empty`` (n,) there is none.
+
+    It is given by its buffers. `pyarrow.array` would ask whether an array is one of pandas, and
+    import that to know, which takes longer than to gate a small file.
     """
     import numpy as np
     import pyarrow
 
-    built = []
-    for column, field in zip(columns, schema, strict=True):
-        if isinstance(column, np.ndarray):
-            buffers = _number_buffer(column)
-        else:
-            buffers = _text_buffers(column)
-        built.append(pyarrow.Array.from_buffers(field.type, len(column), [None, *buffers]))
-    return pyarrow.Table.from_arrays(built, schema=schema)
+    numbers = np.ascontiguousarray(values, dtype=kind.to_pandas_dtype())
+    absent = 0 if empty is None else int(np.count_nonzero(empty))
+    valid = None
+    if empty is not None and absent:
+        valid = pyarrow.py_buffer(np.packbits(~empty, bitorder="little"))
+    buffers = [valid, pyarrow.py_buffer(numbers)]
+    return pyarrow.Array.from_buffers(kind, len(numbers), buffers, null_count=absent)
 
 
-def _number_buffer(column: NDArray[Any]) -> list[pyarrow.Buffer]:
+def build_texts(texts: Sequence[str], kind: pyarrow.DataType) -> pyarrow.Array:
+    """Return a column of texts (n,): where each starts, as int32, and all of them."""
     import numpy as np
     import pyarrow
 
-    return [pyarrow.py_buffer(np.ascontiguousarray(column))]
+    encoded = [text.encode() for text in texts]
+    starts = np.cumsum([0, *(len(text) for text in encoded)]).astype(np.int32)
+    buffers = [None, pyarrow.py_buffer(starts), pyarrow.py_buffer(b"".join(encoded))]
+    return pyarrow.Array.from_buffers(kind, len(encoded), buffers)
 
 
-def _text_buffers(column: Sequence[str]) -> list[pyarrow.Buffer]:
-    """Return where each text starts, as int32, and all texts."""
+def take_numbers(column: pyarrow.ChunkedArray | pyarrow.Array) -> NDArray[Any]:
+    """Return a column of numbers (n,), float64 with NaN where it is empty.
+
+    Of its buffers, for the reason of `build_numbers`: pyarrow's ``to_numpy`` imports pandas.
+    """
     import numpy as np
     import pyarrow
 
-    texts = [text.encode() for text in column]
-    starts = np.cumsum([0, *(len(text) for text in texts)]).astype(np.int32)
-    return [pyarrow.py_buffer(starts), pyarrow.py_buffer(b"".join(texts))]
+    chunks = column.chunks if isinstance(column, pyarrow.ChunkedArray) else [column]
+    parts = [np.empty(0, column.type.to_pandas_dtype())]
+    for chunk in chunks:
+        valid, data = chunk.buffers()
+        first, last = chunk.offset, chunk.offset + len(chunk)
+        values = np.frombuffer(data or b"", parts[0].dtype)[first:last]
+        if chunk.null_count:
+            bits = np.unpackbits(np.frombuffer(valid, np.uint8), count=last, bitorder="little")
+            values = np.where(bits[first:] > 0, values, np.nan)
+        parts.append(values)
+    parts = [part for part in parts if part.size] or parts[:1]
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 def write_table(path: Path, table: pyarrow.Table) -> None:

@@ -200,9 +200,12 @@ def test_saturated_pixels_are_a_share_of_their_square() -> None:
 
 
 def test_the_share_of_noise_is_that_of_the_filters() -> None:
-    from chc_gating.kernels.quality import _FILTER
+    from chc_gating.kernels.quality import BENT, SMOOTH
     from chc_gating.kernels.quality_columns import NOISE_SHARE
 
     noise_filter = np.outer([1, -2, 1], [1, -2, 1])
-    assert (_FILTER**2).sum() / (noise_filter**2).sum() / 16**2 == NOISE_SHARE
-    assert _FILTER.sum() == 0
+    smooth, bent = np.pad(SMOOTH, 1), np.array(BENT)
+    np.testing.assert_array_equal(bent, np.convolve(SMOOTH, [1, -2, 1]))
+    sharpness = np.outer(bent, smooth) + np.outer(smooth, bent)
+    assert (sharpness**2).sum() / (noise_filter**2).sum() / 16**2 == NOISE_SHARE
+    assert sharpness.sum() == 0
