@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chc_gating.imaging.blocks import Box
-from chc_gating.imaging.raw_tiles import SMALLEST_OVERLAP_PX
 from chc_gating.imaging.register import Shift, measure_shift
+from chc_gating.imaging.tile_checks import SMALLEST_OVERLAP_PX
 
 Places = NDArray[np.float64]
 """(n, 2) pixels, y and x."""

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from chc_gating.imaging.blocks import Box
 from chc_gating.imaging.flat_field import FlatField
-from chc_gating.imaging.raw_tiles import Cycle, TileReader, TileSet
+from chc_gating.imaging.raw_tiles import Cycle, TileSet
+from chc_gating.imaging.tile_reader import TileReader
 from chc_gating.kernels.blend import add_tile, finish_strip
 
 TILE_PX = 512

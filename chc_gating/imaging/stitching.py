@@ -15,7 +15,8 @@ from chc_gating.imaging.blocks import Box
 from chc_gating.imaging.camera_fields import FlatFields
 from chc_gating.imaging.cycles import Layer, Registration, register_cycle, settle_places
 from chc_gating.imaging.mosaic import Mosaic, PlacedCycle
-from chc_gating.imaging.raw_tiles import Cycle, TileReader, TileSet
+from chc_gating.imaging.raw_tiles import Cycle, TileSet
+from chc_gating.imaging.tile_reader import TileReader
 
 _LEAST_PART = 0.25
 """A last row of pixels that tiles cover by less is no row."""

@@ -21,6 +21,7 @@ TIFF_SUFFIXES = (".tif", ".tiff")
 TABLE_COLUMNS = ("file", "image", "cycle", "x_um", "y_um")
 _CYCLE = re.compile(r"(?:cycle|cyc|round)[ _-]?(\d+)", re.IGNORECASE)
 _PEEKED_FILES = 16
+_LONGEST_HEAD = 4096
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,22 @@ def is_tile_source(path: Path) -> bool:
     if path.is_dir():
         return (path / TABLE_NAME).is_file() or _states_positions(path)
     return path.suffix.lower() in TABLE_SUFFIXES
+
+
+def is_tile_table(path: Path) -> bool:
+    """Whether a file is a table of tiles: its first line names `file` and a column beside it.
+
+    Other tables (of counts, of draws) lie beside raw files too.
+    """
+    if path.suffix.lower() not in TABLE_SUFFIXES or not path.is_file():
+        return False
+    with path.open(encoding="utf-8-sig", errors="replace") as file:
+        columns = file.readline(_LONGEST_HEAD).strip().split(_separator(path))
+    return "file" in columns and set(columns) & set(TABLE_COLUMNS) > {"file"}
+
+
+def _separator(table: Path) -> str:
+    return "\t" if table.suffix.lower() == ".tsv" else ","
 
 
 def source_files(path: Path) -> list[Path]:
@@ -195,7 +212,7 @@ def _read_table(table: Path) -> Iterator[_TableRow]:
     faults: list[Fault] = []
     rows: list[_TableRow] = []
     with table.open(encoding="utf-8-sig", newline="") as file:
-        text = csv.DictReader(file, delimiter="\t" if table.suffix.lower() == ".tsv" else ",")
+        text = csv.DictReader(file, delimiter=_separator(table))
         columns = text.fieldnames or ()
         if "file" not in columns:
             known = ", ".join(TABLE_COLUMNS)

@@ -1,4 +1,4 @@
-"""`chc inspect`: what a reader sees of a raw file, flow or image."""
+"""`chc inspect`: what a reader sees of a raw file, flow or image, or of a folder of tiles."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from chc_gating.errors import RawFileError
 
 if TYPE_CHECKING:
     from chc_gating.flow.fcs import FcsFile
+    from chc_gating.imaging.raw_tiles import TileSet
     from chc_gating.imaging.slide import Slide
 
 # An allow-list, since new vendor keywords that name a person appear every year.
@@ -45,18 +46,19 @@ class ChannelSummary:
 
 
 def inspect_file(path: Path, *, as_json: bool) -> str:
-    """Return what a reader sees of an FCS file or a slide image, as text or as JSON.
+    """Return what a reader sees of an FCS file, a slide or raw tiles, as text or as JSON.
 
     An FCS file: version, event_count, channels, markers, data type, offsets, what was done to
     stored values, repairs, per channel minimum, maximum and mean of linear values, volume facts.
     A slide: format, axes, shape, pixel size, levels, channels, per channel minimum, maximum and
-    mean. Events and pixels are streamed. Of an FCS file's keywords only a few that cannot name a
-    person are shown.
+    mean. Raw tiles (a folder or a table of them): the same of all together, and for each cycle
+    the grid and the overlap that the stage positions say. Events and pixels are streamed. Of an
+    FCS file's keywords only a few that cannot name a person are shown.
 
     Raises RawFileError where the file is missing, is neither, or cannot be read.
     """
     path = Path(path)
-    report = _inspect_fcs(path) if _begins_like_fcs(path) else _inspect_slide(path)
+    report = _inspect_fcs(path) if _begins_like_fcs(path) else _inspect_image(path)
     return json.dumps(report, indent=2, allow_nan=False) if as_json else _as_text(report)
 
 
@@ -160,6 +162,58 @@ def _inspect_fcs(path: Path) -> dict[str, Any]:
     }
 
 
+def _inspect_image(path: Path) -> dict[str, Any]:
+    from chc_gating.imaging.tile_source import is_tile_source
+
+    return _inspect_tiles(path) if is_tile_source(path) else _inspect_slide(path)
+
+
+def _inspect_tiles(path: Path) -> dict[str, Any]:
+    from chc_gating.imaging.raw_tiles import open_tiles
+    from chc_gating.imaging.tile_grid import describe_grid
+
+    tiles = open_tiles(path)
+    grids = [describe_grid(tiles, cycle) for cycle in tiles.cycles]
+    return {
+        "file": path.name,
+        "modality": "image",
+        "format": "raw tiles",
+        "shape_yx_px": list(tiles.shape),
+        "pixel_size_um": tiles.pixel_size_um,
+        "cycles": [
+            {
+                "cycle": cycle.number,
+                "tiles": grid.tiles,
+                "rows": grid.rows,
+                "columns": grid.columns,
+                "overlap_yx_px": list(grid.overlap_px),
+            }
+            for cycle, grid in zip(tiles.cycles, grids, strict=True)
+        ],
+        "channels": list(tiles.channels),
+        "data_type": str(tiles.dtype),
+        "maximum_grey_level": int(tiles.maximum),
+        "repairs": list(tiles.repairs),
+        "values": _as_rows(summarise_tiles(tiles)),
+    }
+
+
+def summarise_tiles(tiles: TileSet) -> tuple[ChannelSummary, ...]:
+    """Return per channel what the grey levels of all its tiles are, one tile at a time."""
+    from chc_gating.imaging.tile_reader import TileReader
+
+    summaries: list[ChannelSummary] = []
+    with TileReader(tiles) as reader:
+        for cycle in tiles.cycles:
+            for index, name in enumerate(cycle.channels):
+                tally = _Tally(1, np.array([float(tiles.maximum)]))
+                for tile in cycle.tiles:
+                    pixels = reader.read(tile, index)
+                    tally.add(pixels.reshape(-1, 1).astype(np.float64))
+                summaries.extend(tally.summaries((name,), (None,)))
+    return tuple(summaries)
+
+
 def _inspect_slide(path: Path) -> dict[str, Any]:
     from chc_gating.imaging.slide import open_slide
 
@@ -197,12 +251,20 @@ def _as_rows(summaries: tuple[ChannelSummary, ...]) -> list[dict[str, Any]]:
 
 def _as_text(report: dict[str, Any]) -> str:
     """Return a report as lines: facts, repairs, then one row per channel."""
-    skipped = ("values", "scaling", "repairs", "keywords", "channels", "markers")
+    skipped = ("values", "scaling", "repairs", "keywords", "channels", "markers", "cycles")
     lines = [f"{k}: {_cell(v)}" for k, v in report.items() if k not in skipped and v is not None]
     lines += [f"{k}: {v}" for k, v in report.get("keywords", {}).items()]
+    lines += [_describe_cycle(cycle) for cycle in report.get("cycles", [])]
     lines += [f"scaling: {line}" for line in report.get("scaling", [])]
     lines += [f"repair: {line}" for line in report["repairs"]] or ["repairs: none"]
     return "\n".join([*lines, "", *_align(report["values"])])
+
+
+def _describe_cycle(cycle: dict[str, Any]) -> str:
+    return (
+        f"cycle {cycle['cycle']}: {cycle['tiles']} tiles, {cycle['rows']} rows x "
+        f"{cycle['columns']} columns, neighbours share {_cell(cycle['overlap_yx_px'])} px (y x x)"
+    )
 
 
 def _align(rows: list[dict[str, Any]]) -> list[str]:

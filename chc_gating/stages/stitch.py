@@ -13,7 +13,7 @@ from chc_gating.batch.rows import Acquisition
 from chc_gating.errors import RawFileError
 from chc_gating.imaging.camera_fields import leave_fields, measure_fields
 from chc_gating.imaging.mosaic import write_mosaic
-from chc_gating.imaging.raw_tiles import TileReader, TileSet, grid_tiles, open_tiles
+from chc_gating.imaging.raw_tiles import TileSet, grid_tiles, open_tiles
 from chc_gating.imaging.records import Parameters
 from chc_gating.imaging.stitching import Stitched, compose_slide, place_grid, place_tiles
 from chc_gating.imaging.stitching_record import (
@@ -22,6 +22,7 @@ from chc_gating.imaging.stitching_record import (
     describe_edges,
     describe_fields,
 )
+from chc_gating.imaging.tile_reader import TileReader
 from chc_gating.imaging.tile_source import source_files
 from chc_gating.model.acquisition import InputFile
 from chc_gating.model.panel import Panel

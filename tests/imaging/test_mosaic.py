@@ -14,7 +14,8 @@ from chc_gating.imaging import mosaic as mosaic_module
 from chc_gating.imaging.blocks import Box
 from chc_gating.imaging.flat_field import FlatField
 from chc_gating.imaging.mosaic import Mosaic, PlacedCycle, blend_box, open_field, write_mosaic
-from chc_gating.imaging.raw_tiles import TileReader, TileSet, open_tiles
+from chc_gating.imaging.raw_tiles import TileSet, open_tiles
+from chc_gating.imaging.tile_reader import TileReader
 
 PLACES = grid_places(2, 2)
 SCENE = draw_scene((260, 300), seed=6)
