@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-_TENSION = 0.03
+_TENSION = 0.01
 """Cost of slopes, small beside what tiles without steps say. Where tiles differ by steps, a slope
 of the slide could not be told from one of the camera, and is taken for the camera's."""
 _RIDGE = 1e-8
