@@ -15,6 +15,7 @@ from chc_gating.imaging.field_survey import FieldLevels, FieldSurvey
 from chc_gating.imaging.flat_field import FlatFit, fit_flat_field
 from chc_gating.imaging.raw_tiles import Cycle, TileSet
 from chc_gating.imaging.tile_reader import TileReader
+from chc_gating.imaging.tile_steps import measure_steps
 
 
 @dataclass(frozen=True)
@@ -22,11 +23,13 @@ class FlatFields:
     """What was found of the camera: a fit for each channel by name, and one dark level.
 
     backgrounds : for each channel (n,) the raw background of each tile, in grey levels.
+    steps : for each channel whose field is known (n,) what is taken off each tile, in grey levels.
     """
 
     fits: Mapping[str, FlatFit]
     dark_level: float | None
     backgrounds: Mapping[str, NDArray[np.float64]]
+    steps: Mapping[str, NDArray[np.float64]]
 
 
 def measure_fields(
@@ -61,7 +64,28 @@ def measure_fields(
         for name, channel in found.items()
     }
     backgrounds = {name: channel.levels.tile_backgrounds() for name, channel in found.items()}
-    return FlatFields(fits, dark, backgrounds)
+    steps = dict(_measure_known_steps(tiles, places, fits, reader))
+    return FlatFields(fits, dark, backgrounds, steps)
+
+
+def _measure_known_steps(
+    tiles: TileSet, places: Sequence[Places], fits: Mapping[str, FlatFit], reader: TileReader
+) -> Iterator[tuple[str, NDArray[np.float64]]]:
+    """Yield the steps of channels; where the field is not known, an overlap shows the field."""
+    for cycle, place in zip(tiles.cycles, places, strict=True):
+        for channel, name in enumerate(cycle.channels):
+            if fits[name].is_known and not tiles.is_grid:
+                yield (
+                    name,
+                    measure_steps(
+                        tiles,
+                        cycle,
+                        place,
+                        channel=channel,
+                        field=fits[name].field,
+                        reader=reader,
+                    ),
+                )
 
 
 def _survey_channel(tiles: TileSet, cycle: Cycle, channel: int, reader: TileReader) -> FieldLevels:
@@ -74,4 +98,4 @@ def _survey_channel(tiles: TileSet, cycle: Cycle, channel: int, reader: TileRead
 def leave_fields(tiles: TileSet) -> FlatFields:
     """Return that no flat field is wanted."""
     fits = {name: FlatFit(None, "flat_field is none") for name in tiles.channels}
-    return FlatFields(fits, None, {})
+    return FlatFields(fits, None, {}, {})

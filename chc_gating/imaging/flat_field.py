@@ -18,6 +18,7 @@ from chc_gating.imaging.gain_fit import FEWEST_TILES, LOWEST_GAIN, start_fit
 _ROUNDS, _CHOOSING_ROUNDS = 8, 3
 _RELIABLE = 1 / 3
 """The gain is applied where its error is below this share of its departure from evenness."""
+_IS_EVEN = "the field is even"
 _EVEN = 0.005
 """A field that departs by less is even: measures of cells are not that exact."""
 _SURVEY_ERROR = 0.002
@@ -61,6 +62,11 @@ class FlatFit:
     gain_error: float | None = None
     gain_spread: float | None = None
 
+    @property
+    def is_known(self) -> bool:
+        """Whether the field was found, be it even."""
+        return self.field is not None or self.reason == _IS_EVEN
+
 
 def fit_flat_field(levels: FieldLevels, places_px: Floats, *, dark_level: float) -> FlatFit:
     """Return the gain of a channel about its camera's dark level, and how sure it is.
@@ -84,6 +90,6 @@ def fit_flat_field(levels: FieldLevels, places_px: Floats, *, dark_level: float)
     if error > _RELIABLE * spread and spread > _EVEN:
         return FlatFit(None, "tiles disagree about it", error, spread)
     if spread <= _EVEN:
-        return FlatFit(None, "the field is even", error, spread)
+        return FlatFit(None, _IS_EVEN, error, spread)
     found = FlatField(levels.shape, tuple(coefficients.tolist()), dark_level)
     return FlatFit(found, None, error, spread)

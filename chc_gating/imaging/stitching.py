@@ -86,7 +86,12 @@ def compose_slide(tiles: TileSet, placed: Placed, fields: FlatFields) -> Stitche
     ends = placed.places[0].max(axis=0) + np.array(tiles.shape)
     height, width = np.ceil(ends - _LEAST_PART).tolist()
     cycles = tuple(
-        PlacedCycle(cycle, place, tuple(fields.fits[name].field for name in cycle.channels))
+        PlacedCycle(
+            cycle,
+            place,
+            tuple(fields.fits[name].field for name in cycle.channels),
+            tuple(fields.steps.get(name) for name in cycle.channels),
+        )
         for cycle, place in zip(tiles.cycles, placed.places, strict=True)
     )
     return Stitched(Mosaic(tiles, cycles, (int(height), int(width))), fields, placed)

@@ -24,7 +24,8 @@ class TilePlace(Record):
 
     held : false where it lies where the stage says, because it matched too little. quality :
     of a later cycle's tile, its correlation with the first cycle. background : raw grey
-    level of its pixels of no cell, by channel (median over the parts of its field).
+    level of its pixels of no cell, by channel (median over the parts of its field). step : grey
+    levels that were taken off it, by channel, since it lies so far above its neighbours.
     """
 
     file: str
@@ -34,6 +35,7 @@ class TilePlace(Record):
     held: bool
     quality: float | None = None
     background: Mapping[str, float] = Field(default_factory=dict)
+    step: Mapping[str, float] = Field(default_factory=dict)
 
 
 class TileEdge(Record):
@@ -151,11 +153,9 @@ def _describe_tiles(
     held: NDArray[np.bool_],
     quality: NDArray[np.float64] | None,
 ) -> tuple[TilePlace, ...]:
-    levels = {
-        name: fields.backgrounds[name]
-        for name in placed.cycle.channels
-        if name in fields.backgrounds
-    }
+    names = placed.cycle.channels
+    levels = {name: fields.backgrounds[name] for name in names if name in fields.backgrounds}
+    steps = {name: fields.steps[name] for name in names if name in fields.steps}
     return tuple(
         TilePlace(
             file=tile.file.name,
@@ -165,6 +165,7 @@ def _describe_tiles(
             held=bool(held[k]),
             quality=None if quality is None or np.isnan(quality[k]) else _round(quality[k]),
             background={name: _round(values[k]) for name, values in levels.items()},
+            step={name: _round(values[k]) for name, values in steps.items()},
         )
         for k, (tile, (y, x)) in enumerate(
             zip(placed.cycle.tiles, placed.places.tolist(), strict=True)

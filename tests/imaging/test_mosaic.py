@@ -69,6 +69,19 @@ def test_the_flat_field_is_taken_out(tmp_path: Path) -> None:
     assert np.abs(found - SCENE[: SIZE[0], : SIZE[1]]).max() <= 1
 
 
+def test_the_step_of_a_tile_is_taken_off(tmp_path: Path) -> None:
+    parts = cut_tiles(SCENE, PLACES, noise=0)
+    steps = np.array([30.0, -20.0, 0.0, 7.0])
+    shifted = [(part + step).astype(np.uint16) for part, step in zip(parts, steps, strict=True)]
+    tiles = open_scene(tmp_path, shifted)
+    places = np.asarray(PLACES, np.float64)
+    placed = PlacedCycle(tiles.cycles[0], places, (None, None), (steps, None))
+    mosaic, box = Mosaic(tiles, (placed,), SIZE), Box(0, SIZE[0], 0, SIZE[1])
+    with TileReader(tiles) as reader:
+        found = blend_box(mosaic, placed, 0, box=box, reader=reader, field=open_field(None))
+    assert np.array_equal(found, SCENE[: SIZE[0], : SIZE[1]])
+
+
 def test_strips_change_no_pixel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tiles = open_scene(tmp_path, cut_tiles(SCENE, PLACES))
     places = PLACES + np.array([[0, 0], [0.3, 0.7], [1.25, 0], [0.5, 0.125]])
