@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from chc_gating.imaging.align import Places
 from chc_gating.imaging.dark_level import FittedChannel, fit_dark_level
 from chc_gating.imaging.field_survey import FieldLevels, FieldSurvey
 from chc_gating.imaging.flat_field import FlatFit, fit_flat_field
 from chc_gating.imaging.raw_tiles import Cycle, TileSet
+from chc_gating.imaging.tile_places import Places
 from chc_gating.imaging.tile_reader import TileReader
 from chc_gating.imaging.tile_steps import measure_steps
 

@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chc_gating.errors import RawFileError
-from chc_gating.imaging.align import LIMIT_UM, Alignment, Places, ReadTile, align_tiles
+from chc_gating.imaging.align import LIMIT_UM, Alignment, ReadTile, align_tiles
 from chc_gating.imaging.blocks import Box
 from chc_gating.imaging.camera_fields import FlatFields
 from chc_gating.imaging.cycles import Layer, Registration, register_cycle, settle_places
 from chc_gating.imaging.mosaic import Mosaic, PlacedCycle
 from chc_gating.imaging.raw_tiles import Cycle, TileSet
+from chc_gating.imaging.tile_places import Places
 from chc_gating.imaging.tile_reader import TileReader
 
 _LEAST_PART = 0.25

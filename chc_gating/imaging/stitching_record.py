@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from chc_gating.imaging.align import Edge
 from chc_gating.imaging.camera_fields import FlatFields
 from chc_gating.imaging.cycles import Registration
 from chc_gating.imaging.flat_field import FlatFit
 from chc_gating.imaging.mosaic import PlacedCycle
 from chc_gating.imaging.records import Parameters
 from chc_gating.imaging.stitching import Stitched
+from chc_gating.imaging.tile_places import Edge
 from chc_gating.model.acquisition import InputFile, Status
 from chc_gating.model.record import Record
 

@@ -11,10 +11,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from chc_gating.imaging.align import Places, common_boxes, find_neighbours
+from chc_gating.imaging.align import common_boxes, find_neighbours
 from chc_gating.imaging.blocks import Box
 from chc_gating.imaging.flat_field import FlatField
 from chc_gating.imaging.raw_tiles import Cycle, TileSet
+from chc_gating.imaging.tile_places import Places
 from chc_gating.imaging.tile_reader import TileReader
 
 Floats = NDArray[np.float64]
