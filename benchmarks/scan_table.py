@@ -18,9 +18,9 @@ from chc_gating.stages.stitch import stitch
 from chc_gating.storage.records import read_record
 
 SCAN = RawScan(
-    tile_px=384, jitter_px=6, cycles=(("DAPI", "CD45"), ("DAPI", "EPCAM", "panCK")), dark_level=100
+    tile_px=768, jitter_px=6, cycles=(("DAPI", "CD45"), ("DAPI", "EPCAM", "panCK")), dark_level=100
 )
-SIDE_PX = 3100
+SIDE_PX = 6200
 PANEL = """\
 modality: image
 channels:

@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from benchmarks import scan_table, tonsil_table
+from benchmarks import scan_table, step_table, tonsil_table
 
 ROOT = Path(__file__).parents[1]
 DATA = ROOT.parent / "shared" / "data" / "image" / "tonsil"
@@ -32,9 +32,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         tonsil = tonsil_table.compare_tonsil(data, Path(folder) / "tonsil")
         scan = scan_table.compare_scan(Path(folder) / "scan")
+        steps = step_table.compare_steps(Path(folder) / "steps")
     for name, lines in (
         ("tonsil", list(tonsil_table.table_lines(tonsil))),
         ("scan", list(scan_table.table_lines(scan))),
+        ("steps", list(step_table.table_lines(steps))),
     ):
         print("\n".join(lines), end="\n\n")
         page = fill_table(page, name, lines)

@@ -50,11 +50,11 @@ def check_command(
 
 @app.command("inspect", epilog="Example: chc inspect raw/p01.fcs --json")
 def inspect_command(
-    file: Annotated[Path, typer.Argument(help="FCS file or slide image.")],
+    file: Annotated[Path, typer.Argument(help="FCS file, slide, or folder of raw tiles.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     log_level: LogLevel = "warning",
 ) -> None:
-    """Print what a reader sees: channels, markers, events, repairs; or axes and pixel size."""
+    """Print what a reader sees: channels, markers, events, repairs; axes, pixel size, tiles."""
     from chc_gating.stages.inspect_file import inspect_file
 
     typer.echo(inspect_file(file, as_json=as_json))

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from chc_gating.imaging.align import Places, ReadTile, common_boxes
+from chc_gating.imaging.align import ReadTile, common_boxes
 from chc_gating.imaging.blocks import Box
 from chc_gating.imaging.register import Shift, measure_shift
+from chc_gating.imaging.tile_places import Places
 
 _TRIED_TILES = 16
 _CHANCE_PAIRS, _CHANCE_LEVEL, _LEAST_QUALITY = 40, 0.95, 0.2

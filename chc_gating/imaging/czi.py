@@ -34,7 +34,8 @@ def is_czi(magic: bytes) -> bool:
 def open_czi(request: Request) -> Layout:
     """Return the layout of a scene of a CZI; its tiles are put together as their positions say.
 
-    Pixels that no tile covers are 0. Level 0 only is offered.
+    Pixels that no tile covers are 0. Level 0 only is offered: the library tells no levels, and
+    its zoom takes every n-th pixel where the file has none.
 
     Raises
     ------
@@ -77,13 +78,15 @@ def _import_library(path: Path) -> Any:
 
 def _describe(reader: Any, request: Request, opened: ExitStack) -> Layout:
     extent = reader.total_bounding_box
-    if min(reader.total_bounding_rectangle.h, reader.total_bounding_rectangle.w) < 2:
+    # Tiles of a pyramid may reach beyond the image: their sides are rounded up.
+    whole = reader.total_bounding_rectangle_no_pyramid
+    if min(whole.h, whole.w) < 2:
         raise MetadataError("is a line scan and no image; give a scanned area")
     for axis, (low, high) in extent.items():
         if axis not in "CXYS" and high - low > 1:
             word = f" ({_AXIS_WORDS[axis]})" if axis in _AXIS_WORDS else ""
             raise MetadataError(f"has a {axis} axis{word} of {high - low}; export one plane")
-    scenes = dict(reader.scenes_bounding_rectangle) or {None: reader.total_bounding_rectangle}
+    scenes = dict(reader.scenes_bounding_rectangle_no_pyramid) or {None: whole}
     check_image_index(request, len(scenes))
     scene = sorted(scenes, key=lambda number: -1 if number is None else number)[request.image]
     area = scenes[scene]

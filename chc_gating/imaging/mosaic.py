@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from chc_gating.imaging.blocks import Box
 from chc_gating.imaging.flat_field import FlatField
-from chc_gating.imaging.raw_tiles import Cycle, TileReader, TileSet
+from chc_gating.imaging.raw_tiles import Cycle, TileSet
+from chc_gating.imaging.tile_reader import TileReader
 from chc_gating.kernels.blend import add_tile, finish_strip
 
 TILE_PX = 512
@@ -27,11 +28,20 @@ _LEAST_WEIGHT = 1e-3
 
 @dataclass(frozen=True)
 class PlacedCycle:
-    """A cycle, the place (n, 2) of each tile in pixels, and a flat field per channel or None."""
+    """A cycle, the place (n, 2) of each tile in pixels, and a flat field per channel or None.
+
+    steps : for each channel (n,) grey levels that are taken off each tile, or None.
+    """
 
     cycle: Cycle
     places: NDArray[np.float64]
     flat_fields: tuple[FlatField | None, ...]
+    steps: tuple[NDArray[np.float64] | None, ...] = ()
+
+    def step(self, channel: int, tile: int) -> float:
+        """Return what is taken off a tile in a channel."""
+        steps = self.steps[channel] if self.steps else None
+        return 0.0 if steps is None else float(steps[tile])
 
 
 @dataclass(frozen=True)
@@ -138,7 +148,7 @@ def blend_box(
     size = (box.height, box.width)
     light, weight = np.zeros(size), np.zeros(size)
     saturated = np.zeros(size, np.bool_)
-    for tile, place in zip(placed.cycle.tiles, placed.places.tolist(), strict=True):
+    for k, (tile, place) in enumerate(zip(placed.cycle.tiles, placed.places.tolist(), strict=True)):
         rows = _sample(box.y0, box.y1, place[0], tiles.shape[0])
         columns = _sample(box.x0, box.x1, place[1], tiles.shape[1])
         if rows is None or columns is None:
@@ -149,6 +159,7 @@ def blend_box(
             np.ascontiguousarray(reader.read(tile, channel, inner)),
             field.part(inner),
             field.dark_level,
+            placed.step(channel, k),
             *(rows.before, rows.after, rows.part, rows.weight),
             *(columns.before, columns.after, columns.part, columns.weight),
             tiles.maximum,

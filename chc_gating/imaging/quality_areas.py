@@ -79,6 +79,7 @@ def judge_squares(
     areas = maps.areas_px()
     sample = int(areas[state != OUTSIDE].sum())
     shares = {kind: float(areas[state == kind].sum() / sample) if sample else 0.0 for kind in LOST}
+    edge_px = maps.measure_edge_sd(state == SCORED)
     quality = SlideQuality(
         square_px=SQUARE_PX,
         squares=int(state.size),
@@ -86,6 +87,7 @@ def judge_squares(
         focus_reference=reference,
         focus_drop=focus_drop,
         focus_threshold=threshold,
+        edge_sd_um=None if edge_px is None else edge_px * pixel_size_um,
         sample_area_mm2=sample * pixel_size_um**2 / 1e6,
         scored_share=1.0 - sum(shares.values()),
         lost_shares=shares,

@@ -1,8 +1,7 @@
-"""Raw tiles of a slide, cycle by cycle: checked, and read one at a time."""
+"""Raw tiles of a slide, cycle by cycle, checked."""
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,18 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chc_gating.errors import RawFileError
-from chc_gating.imaging.blocks import Box
-from chc_gating.imaging.closing import Closing
-from chc_gating.imaging.slide import Slide, open_slide
+from chc_gating.imaging.slide import open_slide
+from chc_gating.imaging.tile_checks import check_cycle, check_places, require_alike
 from chc_gating.imaging.tile_source import RawTile, find_tiles
-
-_HELD_BYTES = 256 << 20
-_MOST_OPEN = 128
-"""Files kept open for the next tile: far below what a process may open."""
-_SAME_PLACE_SHARE = 0.05
-"""Two tiles of a cycle nearer than this share of a side are one place, imaged twice."""
-_LARGEST_OVERLAP = 0.75
-SMALLEST_OVERLAP_PX = 8
 
 
 @dataclass(frozen=True)
@@ -92,12 +82,12 @@ def open_tiles(
     counts = [_count_channels(group[0], pixel_size_um) for group in groups]
     given = _share_names(channel_names, counts, source=source)
     facts = [
-        _check_cycle(group, pixel_size_um=pixel_size_um, names=names)
+        check_cycle(group, pixel_size_um=pixel_size_um, names=names)
         for group, names in zip(groups, given, strict=True)
     ]
     first = facts[0]
     for fact, group in zip(facts, groups, strict=True):
-        _require_alike(fact, first, tile=group[0])
+        require_alike(fact, first, tile=group[0])
     names = _unique_names([fact.channels for fact in facts], numbers)
     found = TileSet(
         source=Path(source),
@@ -112,8 +102,29 @@ def open_tiles(
         repairs=tuple(dict.fromkeys([*notes, *(text for fact in facts for text in fact.repairs)])),
     )
     for cycle in found.cycles:
-        _check_places(found, cycle)
+        check_places(
+            found.stage_px(cycle),
+            found.shape,
+            tiles=cycle.tiles,
+            where=f"{found.source}: cycle {cycle.number}",
+        )
     return found
+
+
+def name_channels(source: Path) -> tuple[str, ...]:
+    """Return the channels of all cycles of raw tiles that may lack a pixel size.
+
+    Only the first tile of each cycle is opened. Raises as `open_tiles`.
+    """
+    tiles, _ = find_tiles(source)
+    first: dict[int, RawTile] = {}
+    for tile in tiles:
+        first.setdefault(tile.cycle, tile)
+    names = []
+    for tile in first.values():
+        with open_slide(tile.file, image=tile.image, pixel_size_um=1.0) as slide:
+            names.append(slide.channels)
+    return tuple(name for found in _unique_names(names, list(first)) for name in found)
 
 
 def grid_tiles(
@@ -155,55 +166,6 @@ def grid_tiles(
         )
 
 
-class TileReader(Closing):
-    """Reads pixels of tiles; the files of the tiles last read stay open."""
-
-    def __init__(self, tiles: TileSet) -> None:
-        self._tiles = tiles
-        self._held: OrderedDict[tuple[Path, int], Slide] = OrderedDict()
-        height, width = tiles.shape
-        most = max(len(cycle.channels) for cycle in tiles.cycles)
-        one = max(height * width * tiles.dtype.itemsize * most, 1)
-        self._limit = min(max(_HELD_BYTES // one, 4), _MOST_OPEN)
-
-    def read(self, tile: RawTile, channel_index: int, box: Box | None = None) -> NDArray[Any]:
-        """Return a channel of a tile, or a box of it, as stored.
-
-        Raises RawFileError where the file has changed or cannot be decoded.
-        """
-        height, width = self._tiles.shape
-        inner = box or Box(0, height, 0, width)
-        whole = Box(tile.y0 + inner.y0, tile.y0 + inner.y1, tile.x0 + inner.x0, tile.x0 + inner.x1)
-        return self._open(tile).read_box(channel_index, whole)
-
-    def _open(self, tile: RawTile) -> Slide:
-        key = (tile.file, tile.image)
-        slide = self._held.get(key)
-        if slide is None:
-            slide = open_slide(tile.file, image=tile.image, pixel_size_um=self._tiles.pixel_size_um)
-            self._held[key] = slide
-            if len(self._held) > self._limit:
-                self._held.popitem(last=False)[1].close()
-        self._held.move_to_end(key)
-        return slide
-
-    def close(self) -> None:
-        """Close the files that are open."""
-        for slide in self._held.values():
-            slide.close()
-        self._held.clear()
-
-
-@dataclass(frozen=True)
-class _Facts:
-    channels: tuple[str, ...]
-    shape: tuple[int, int]
-    dtype: np.dtype[Any]
-    maximum: int
-    pixel_size_um: float
-    repairs: tuple[str, ...]
-
-
 def _count_channels(tile: RawTile, pixel_size_um: float | None) -> int:
     with open_slide(tile.file, image=tile.image, pixel_size_um=pixel_size_um) as slide:
         return len(slide.channels)
@@ -223,62 +185,6 @@ def _share_names(
         )
     ends = np.cumsum(counts).tolist()
     return [tuple(names[end - count : end]) for end, count in zip(ends, counts, strict=True)]
-
-
-def _check_cycle(
-    tiles: Sequence[RawTile], *, pixel_size_um: float | None, names: Sequence[str] | None
-) -> _Facts:
-    """Return what the tiles of a cycle share; refuse a tile that differs."""
-    first: _Facts | None = None
-    for tile in tiles:
-        with open_slide(
-            tile.file, image=tile.image, pixel_size_um=pixel_size_um, channel_names=names
-        ) as slide:
-            facts = _Facts(
-                slide.channels,
-                slide.shape,
-                slide.dtype,
-                slide.maximum,
-                slide.pixel_size_um,
-                slide.repairs,
-            )
-        first = facts if first is None else first
-        _require_alike(facts, first, tile=tile)
-        if _pixel_repairs(facts) != _pixel_repairs(first):
-            raise RawFileError(
-                f"{tile.file}: image {tile.image} has floating-point pixels on another scale than "
-                "the first tile of its cycle; export all tiles as whole grey levels"
-            )
-        if facts.channels != first.channels:
-            raise RawFileError(
-                f"{tile.file}: image {tile.image} has other channels than the first tile of its "
-                "cycle; export all tiles with the same channels"
-            )
-    if first is None:
-        raise ValueError("a cycle without tiles")
-    return first
-
-
-def _pixel_repairs(facts: _Facts) -> tuple[str, ...]:
-    """Return what the reader said of the pixels themselves."""
-    return tuple(text for text in facts.repairs if text.startswith("pixels: "))
-
-
-def _require_alike(facts: _Facts, first: _Facts, *, tile: RawTile) -> None:
-    for what, one, other in (
-        ("size", facts.shape, first.shape),
-        ("pixel type", facts.dtype, first.dtype),
-    ):
-        if one != other:
-            raise RawFileError(
-                f"{tile.file}: image {tile.image} has another {what} than the first tile ({one} "
-                f"and {other}); give tiles of one camera and one binning"
-            )
-    if abs(facts.pixel_size_um / first.pixel_size_um - 1) > 0.01:
-        raise RawFileError(
-            f"{tile.file}: image {tile.image} has another pixel size than the first tile; fill "
-            "pixel_size_um in the acquisitions sheet if its metadata are wrong"
-        )
 
 
 def _unique_names(
@@ -303,36 +209,3 @@ def _unique_names(
         taken.update(chosen)
         result.append(tuple(chosen))
     return result
-
-
-def _check_places(tiles: TileSet, cycle: Cycle) -> None:
-    """Refuse tiles at one place, and places that cannot be in um: no overlap, or nearly all."""
-    places, shape = tiles.stage_px(cycle), np.array(tiles.shape)
-    if len(places) < 2:
-        return
-    nearest = np.full(len(places), np.inf)
-    largest = np.zeros(len(places))
-    for i, place in enumerate(places):
-        apart = np.abs(np.delete(places, i, axis=0) - place)
-        common = np.maximum(shape - apart, 0)
-        nearest[i] = np.max(apart / shape, axis=1).min()
-        seams = common.min(axis=1) >= SMALLEST_OVERLAP_PX
-        largest[i] = np.max(common.prod(axis=1) * seams) / shape.prod()
-    where = f"{tiles.source}: cycle {cycle.number}"
-    if nearest.min() < _SAME_PLACE_SHARE:
-        tile = cycle.tiles[int(nearest.argmin())]
-        raise RawFileError(
-            f"{where}: two tiles have the same stage position, one of them is image {tile.image} "
-            f"of {tile.file.name}; take one out, or tell cycles apart by the file names (cycle1, "
-            "cycle2) or the column cycle of tiles.tsv"
-        )
-    if largest.max() == 0:
-        raise RawFileError(
-            f"{where}: no two tiles overlap at their stage positions; check the unit of the "
-            "positions and the pixel size (a stitched slide is given as one file)"
-        )
-    if np.median(largest) > _LARGEST_OVERLAP:
-        raise RawFileError(
-            f"{where}: tiles overlap by more than three quarters; check the unit of the stage "
-            "positions and the pixel size"
-        )

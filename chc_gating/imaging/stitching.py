@@ -1,8 +1,8 @@
-"""From raw tiles to a stitched slide: flat fields, places, cycles, and what they rest on."""
+"""From raw tiles to a stitched slide: places, cycles, and what they rest on."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,104 +10,49 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chc_gating.errors import RawFileError
-from chc_gating.imaging.align import LIMIT_UM, Alignment, Places, ReadTile, align_tiles
+from chc_gating.imaging.align import LIMIT_UM, Alignment, ReadTile, align_tiles
 from chc_gating.imaging.blocks import Box
+from chc_gating.imaging.camera_fields import FlatFields
 from chc_gating.imaging.cycles import Layer, Registration, register_cycle, settle_places
-from chc_gating.imaging.flat_field import (
-    FieldHistograms,
-    FieldLevels,
-    FlatFit,
-    fit_dark_level,
-    fit_flat_field,
-)
 from chc_gating.imaging.mosaic import Mosaic, PlacedCycle
-from chc_gating.imaging.raw_tiles import Cycle, TileReader, TileSet
+from chc_gating.imaging.raw_tiles import Cycle, TileSet
+from chc_gating.imaging.tile_places import Places
+from chc_gating.imaging.tile_reader import TileReader
 
-_BACKGROUND_PERCENT, _BACKGROUND_STEP = 10, 4
 _LEAST_PART = 0.25
 """A last row of pixels that tiles cover by less is no row."""
 
 
 @dataclass(frozen=True)
-class FlatFields:
-    """What was found of the camera: a fit for each channel by name, and one dark level.
+class Placed:
+    """Where all tiles lie, and what that rests on.
 
-    backgrounds : for each channel (n,) the raw background of each tile, in grey levels.
+    places : of each cycle (n, 2) pixels. alignment : of the first cycle, None for a grid, whose
+    places are known. registrations : of the later cycles, in order.
     """
 
-    fits: Mapping[str, FlatFit]
-    dark_level: float | None
-    backgrounds: Mapping[str, NDArray[np.float64]]
-
-
-@dataclass(frozen=True)
-class Stitched:
-    """A slide ready to be written, and what its places rest on.
-
-    alignment : of the first cycle, None for a grid, whose places are known.
-    registrations : of the later cycles, in order.
-    """
-
-    mosaic: Mosaic
-    flat_fields: FlatFields
+    places: tuple[Places, ...]
     alignment: Alignment | None
     registrations: tuple[Registration, ...]
     notes: tuple[str, ...]
 
 
-def measure_fields(
-    tiles: TileSet,
-    reader: TileReader,
-    *,
-    dark_level: float | None = None,
-    watch: Callable[[Iterator[Any], int], Iterator[Any]] | None = None,
-) -> FlatFields:
-    """Return the flat field of every channel, from all raw tiles of its cycle.
+@dataclass(frozen=True)
+class Stitched:
+    """A slide ready to be written, and what it rests on."""
 
-    dark_level : the camera's grey level without light; fitted over all channels where not given.
-    """
-    levels: dict[str, FieldLevels] = {}
-    backgrounds: dict[str, NDArray[np.float64]] = {}
-    work = ((cycle, i) for cycle in tiles.cycles for i in range(len(cycle.channels)))
-    done = ((cycle.channels[i], *_survey_channel(tiles, cycle, i, reader)) for cycle, i in work)
-    shown = done if watch is None else watch(done, len(tiles.channels))
-    for name, found, background in shown:
-        levels[name], backgrounds[name] = found, background
-    dark = fit_dark_level(list(levels.values())) if dark_level is None else dark_level
-    fits = {name: fit_flat_field(found, dark_level=dark) for name, found in levels.items()}
-    return FlatFields(fits, dark, backgrounds)
+    mosaic: Mosaic
+    flat_fields: FlatFields
+    placed: Placed
 
 
-def _survey_channel(
-    tiles: TileSet, cycle: Cycle, channel: int, reader: TileReader
-) -> tuple[FieldLevels, NDArray[np.float64]]:
-    histograms = FieldHistograms(tiles.shape, maximum=tiles.maximum)
-    backgrounds = []
-    for tile in cycle.tiles:
-        pixels = reader.read(tile, channel)
-        histograms.add(pixels)
-        sample = pixels[::_BACKGROUND_STEP, ::_BACKGROUND_STEP]
-        backgrounds.append(float(np.percentile(sample, _BACKGROUND_PERCENT)))
-    return histograms.summarise(), np.array(backgrounds)
+def place_grid(tiles: TileSet) -> Placed:
+    """Return the places of a grid without overlap: every tile stays where it is."""
+    places = settle_places(tiles.stage_px(tiles.cycles[0]))
+    return Placed((places,), None, (), ())
 
 
-def leave_fields(tiles: TileSet) -> FlatFields:
-    """Return that no flat field is wanted."""
-    fits = {name: FlatFit(None, "flat_field is none") for name in tiles.channels}
-    return FlatFields(fits, None, {})
-
-
-def place_grid(tiles: TileSet, fields: FlatFields) -> Stitched:
-    """Return the slide of a grid without overlap: every tile stays where it is."""
-    cycle = tiles.cycles[0]
-    places = settle_places(tiles.stage_px(cycle))
-    mosaic = _compose(tiles, [places], fields)
-    return Stitched(mosaic, fields, None, (), ())
-
-
-def place_tiles(
-    tiles: TileSet, reader: TileReader, fields: FlatFields, *, dna: Sequence[str]
-) -> Stitched:
+def place_tiles(tiles: TileSet, reader: TileReader, *, dna: Sequence[str]) -> Placed:
     """Return where all tiles of all cycles lie, by the detail of the DNA channel.
 
     dna : names of DNA channels, the first of all cycles included. A cycle without one is
@@ -133,20 +78,24 @@ def place_tiles(
             )
         registrations.append(found)
         places.append(found.places)
-    mosaic = _compose(tiles, places, fields)
     notes = _describe_doubts(tiles, alignment, registrations)
-    return Stitched(mosaic, fields, alignment, tuple(registrations), notes)
+    return Placed(tuple(places), alignment, tuple(registrations), notes)
 
 
-def _compose(tiles: TileSet, places: Sequence[Places], fields: FlatFields) -> Mosaic:
-    """Return the slide that the first cycle's tiles span."""
-    ends = places[0].max(axis=0) + np.array(tiles.shape)
+def compose_slide(tiles: TileSet, placed: Placed, fields: FlatFields) -> Stitched:
+    """Return the slide that the first cycle's tiles span, evenly lit."""
+    ends = placed.places[0].max(axis=0) + np.array(tiles.shape)
     height, width = np.ceil(ends - _LEAST_PART).tolist()
-    placed = tuple(
-        PlacedCycle(cycle, place, tuple(fields.fits[name].field for name in cycle.channels))
-        for cycle, place in zip(tiles.cycles, places, strict=True)
+    cycles = tuple(
+        PlacedCycle(
+            cycle,
+            place,
+            tuple(fields.fits[name].field for name in cycle.channels),
+            tuple(fields.steps.get(name) for name in cycle.channels),
+        )
+        for cycle, place in zip(tiles.cycles, placed.places, strict=True)
     )
-    return Mosaic(tiles, placed, (int(height), int(width)))
+    return Stitched(Mosaic(tiles, cycles, (int(height), int(width))), fields, placed)
 
 
 def _find_dna(tiles: TileSet, dna: Sequence[str]) -> list[int]:

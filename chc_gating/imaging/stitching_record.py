@@ -8,12 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from chc_gating.imaging.align import Edge
+from chc_gating.imaging.camera_fields import FlatFields
 from chc_gating.imaging.cycles import Registration
 from chc_gating.imaging.flat_field import FlatFit
 from chc_gating.imaging.mosaic import PlacedCycle
 from chc_gating.imaging.records import Parameters
-from chc_gating.imaging.stitching import FlatFields, Stitched
+from chc_gating.imaging.stitching import Stitched
+from chc_gating.imaging.tile_places import Edge
 from chc_gating.model.acquisition import InputFile, Status
 from chc_gating.model.record import Record
 
@@ -22,8 +23,9 @@ class TilePlace(Record):
     """One tile: its upper left corner on the slide, in pixels, and what it rests on.
 
     held : false where it lies where the stage says, because it matched too little. quality :
-    of a later cycle's tile, its correlation with the first cycle. background : grey level that
-    a tenth of its raw pixels do not exceed, by channel.
+    of a later cycle's tile, its correlation with the first cycle. background : raw grey
+    level of its pixels of no cell, by channel (median over the parts of its field). step : grey
+    levels that were taken off it, by channel, since it lies so far above its neighbours.
     """
 
     file: str
@@ -33,6 +35,7 @@ class TilePlace(Record):
     held: bool
     quality: float | None = None
     background: Mapping[str, float] = Field(default_factory=dict)
+    step: Mapping[str, float] = Field(default_factory=dict)
 
 
 class TileEdge(Record):
@@ -115,7 +118,7 @@ class Stitching(Record):
 def describe_cycles(stitched: Stitched) -> tuple[PlacedTiles, ...]:
     """Return the places of all tiles of all cycles."""
     fields, placed = stitched.flat_fields, stitched.mosaic.cycles
-    alignment = stitched.alignment
+    alignment = stitched.placed.alignment
     held = np.ones(len(placed[0].places), np.bool_) if alignment is None else alignment.held
     first = PlacedTiles(
         cycle=placed[0].cycle.number,
@@ -125,7 +128,7 @@ def describe_cycles(stitched: Stitched) -> tuple[PlacedTiles, ...]:
     )
     later = (
         _describe_later(cycle, fields, found)
-        for cycle, found in zip(placed[1:], stitched.registrations, strict=True)
+        for cycle, found in zip(placed[1:], stitched.placed.registrations, strict=True)
     )
     return (first, *later)
 
@@ -150,11 +153,9 @@ def _describe_tiles(
     held: NDArray[np.bool_],
     quality: NDArray[np.float64] | None,
 ) -> tuple[TilePlace, ...]:
-    levels = {
-        name: fields.backgrounds[name]
-        for name in placed.cycle.channels
-        if name in fields.backgrounds
-    }
+    names = placed.cycle.channels
+    levels = {name: fields.backgrounds[name] for name in names if name in fields.backgrounds}
+    steps = {name: fields.steps[name] for name in names if name in fields.steps}
     return tuple(
         TilePlace(
             file=tile.file.name,
@@ -164,6 +165,7 @@ def _describe_tiles(
             held=bool(held[k]),
             quality=None if quality is None or np.isnan(quality[k]) else _round(quality[k]),
             background={name: _round(values[k]) for name, values in levels.items()},
+            step={name: _round(values[k]) for name, values in steps.items()},
         )
         for k, (tile, (y, x)) in enumerate(
             zip(placed.cycle.tiles, placed.places.tolist(), strict=True)

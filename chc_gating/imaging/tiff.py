@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,6 @@ import numpy as np
 import tifffile
 
 from chc_gating.errors import RawFileError
-from chc_gating.imaging.floats import is_readable
 from chc_gating.imaging.layout import (
     Layout,
     Level,
@@ -28,10 +26,16 @@ from chc_gating.imaging.metadata import (
     OmeImage,
     differ,
     parse_ome,
-    pixel_size_from_resolution,
 )
-from chc_gating.imaging.planes import PagePlane, SegmentCache, map_flat_planes
+from chc_gating.imaging.planes import map_flat_planes
 from chc_gating.imaging.qptiff import is_qptiff, sort_pages
+from chc_gating.imaging.tiff_pages import (
+    check_chain,
+    check_pages,
+    make_planes,
+    make_sublevels,
+    read_resolution,
+)
 
 # What tifffile logs of a damaged tag may hold the tag's value; the fault is raised here.
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)
@@ -39,9 +43,6 @@ logging.getLogger("tifffile").setLevel(logging.CRITICAL)
 MAGICS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 """How a TIFF and a BigTIFF begin, little- and big-endian."""
 
-_GREY, _WHITE_IS_ZERO, _PALETTE = 1, 0, 3
-_PHOTOMETRIC_TAG = 262
-_RESOLUTION_UNITS = {2: "inch", 3: "cm"}
 _CHANNEL_AXES = "CIQ"
 """Axes that can be channels: named so, or pages in order of which nothing is said."""
 
@@ -78,7 +79,7 @@ def _open_file(path: Path) -> tifffile.TiffFile:
 
 def _find_layout(file: tifffile.TiffFile, request: Request) -> Layout:
     try:
-        _check_chain(file)
+        check_chain(file)
         first: Any = file.pages.first
         description = str(first.description)
         if "<OME" in description or "openmicroscopy.org/Schemas" in description:
@@ -99,18 +100,6 @@ def _find_layout(file: tifffile.TiffFile, request: Request) -> Layout:
         ) from None
 
 
-def _check_chain(file: tifffile.TiffFile) -> None:
-    """Refuse a file whose chain of pages leads past its end: tifffile leaves out the rest."""
-    form, handle = file.tiff, file.filehandle
-    last: Any = file.pages[len(file.pages) - 1]
-    handle.seek(last.offset)
-    (tags,) = struct.unpack(form.tagnoformat, handle.read(form.tagnosize))
-    handle.seek(last.offset + form.tagnosize + tags * form.tagsize)
-    (following,) = struct.unpack(form.offsetformat, handle.read(form.offsetsize))
-    if following >= handle.size:
-        raise MetadataError("ends before its pages do; copy the file again")
-
-
 def _find_ome_layout(file: tifffile.TiffFile, description: str, request: Request) -> Layout:
     images = parse_ome(description)
     check_image_index(request, len(images))
@@ -121,11 +110,11 @@ def _find_ome_layout(file: tifffile.TiffFile, description: str, request: Request
         raise MetadataError("ends before its pages do; copy the file again")
     pages: list[Any] = [file.pages[i] for i in found.planes]
     shape = (found.size_y, found.size_x)
-    _check_pages(pages, shape=shape, samples=found.samples, palette=True)
-    size, repairs = _choose_ome_size(found, _read_resolution(file, pages[0]))
+    check_pages(pages, shape=shape, samples=found.samples, palette=True)
+    size, repairs = _choose_ome_size(found, read_resolution(file, pages[0]))
     return _make_layout(
         file,
-        [_make_planes(file, pages, path=request.path), *_make_sublevels(file, pages, request)],
+        [make_planes(pages, path=request.path), *make_sublevels(pages, path=request.path)],
         facts=_Facts(
             format="OME-TIFF",
             axes=found.axes,
@@ -158,13 +147,13 @@ def _find_qpi_layout(file: tifffile.TiffFile, request: Request) -> Layout:
     sorted_pages = sort_pages([(page, str(page.description)) for page in _list_pages(file)])
     pages = sorted_pages.levels[0]
     form = pages[0].keyframe
-    _check_pages(pages, shape=(form.imagelength, form.imagewidth), samples=1)
-    tags = _read_resolution(file, pages[0])
+    check_pages(pages, shape=(form.imagelength, form.imagewidth), samples=1)
+    tags = read_resolution(file, pages[0])
     said = None if sorted_pages.pixel_size_um is None else (sorted_pages.pixel_size_um,) * 2
     contradict = said is not None and tags is not None and differ(tags, said)
     return _make_layout(
         file,
-        [_make_planes(file, level, path=request.path) for level in sorted_pages.levels],
+        [make_planes(level, path=request.path) for level in sorted_pages.levels],
         facts=_Facts(
             format="QPTIFF",
             axes="CYX",
@@ -192,16 +181,16 @@ def _find_plain_layout(file: tifffile.TiffFile, request: Request) -> Layout:
         raise MetadataError("has several axes that could be channels; export it as OME-TIFF")
     shape = (lengths["Y"], lengths["X"])
     pages: list[Any] = [page for page in series.pages if page is not None]
-    _check_pages(pages, shape=shape, samples=lengths.get("S", 1))
+    check_pages(pages, shape=shape, samples=lengths.get("S", 1))
     channels = math.prod(length for axis, length in lengths.items() if axis in _CHANNEL_AXES)
     if len(pages) < channels and series.dataoffset is not None:
         planes: tuple[Plane, ...] = map_flat_planes(pages[0], count=channels, path=request.path)
     elif len(pages) == channels:
-        planes = _make_planes(file, pages, path=request.path)
+        planes = make_planes(pages, path=request.path)
     else:
         raise MetadataError("does not hold one page for each channel; export it as OME-TIFF")
     smaller = [
-        _make_planes(file, [page for page in level.pages if page is not None], path=request.path)
+        make_planes([page for page in level.pages if page is not None], path=request.path)
         for level in series.levels[1:]
     ]
     return _make_layout(
@@ -211,7 +200,7 @@ def _find_plain_layout(file: tifffile.TiffFile, request: Request) -> Layout:
             format="ImageJ TIFF" if file.is_imagej else "TIFF",
             axes=series.axes,
             names=(None,) * len(planes),
-            pixel_size_um=_read_resolution(file, pages[0]),
+            pixel_size_um=read_resolution(file, pages[0]),
             page=pages[0],
         ),
     )
@@ -251,72 +240,3 @@ def _make_layout(
         repairs=(*facts.repairs, *lost),
         close=file.close,
     )
-
-
-def _check_pages(
-    pages: Sequence[Any], *, shape: tuple[int, int], samples: int, palette: bool = False
-) -> None:
-    """Refuse pages that are no grey levels; a palette is a display colour in OME-TIFF only."""
-    grey = (_GREY, _WHITE_IS_ZERO, _PALETTE) if palette else (_GREY, _WHITE_IS_ZERO)
-    for page in pages:
-        form = page.keyframe
-        if form.photometric == _WHITE_IS_ZERO and _PHOTOMETRIC_TAG in form.tags:
-            raise MetadataError("stores white as zero; export it with black as zero")
-        if form.photometric not in grey:
-            raise MetadataError(
-                "is a colour image (RGB); store fluorescence channels as grey (minisblack)"
-            )
-        if not is_readable(form.dtype):
-            raise MetadataError(
-                f"has pixels of type {form.dtype}; unsigned integers of 8 or 16 bits and floats "
-                "are read; export it with these"
-            )
-        same = form.samplesperpixel == samples and form.dtype == pages[0].keyframe.dtype
-        if (form.imagelength, form.imagewidth) != shape or not same:
-            raise MetadataError("has pages of other sizes than its metadata say; export it anew")
-        ends = zip(page.dataoffsets, page.databytecounts, strict=False)
-        if max((start + count for start, count in ends), default=0) > page.parent.filehandle.size:
-            raise MetadataError("ends before its pixels do; copy the file again")
-
-
-def _make_sublevels(
-    file: tifffile.TiffFile, pages: Sequence[Any], request: Request
-) -> list[tuple[Plane, ...]]:
-    """Return the smaller levels of an OME-TIFF, which are SubIFDs of each page."""
-    subs = [list(page.pages or ()) if hasattr(page, "pages") else [] for page in pages]
-    depth = min(len(sub) for sub in subs)
-    return [
-        _make_planes(file, [sub[level] for sub in subs], path=request.path)
-        for level in range(depth)
-    ]
-
-
-def _make_planes(file: tifffile.TiffFile, pages: Sequence[Any], *, path: Path) -> tuple[Plane, ...]:
-    """Return a plane for each page and sample, read flat where the pixels lie as they are."""
-    cache = SegmentCache()
-    planes: list[Plane] = []
-    for page in pages:
-        form = page.keyframe
-        if form.samplesperpixel == 1 and form.is_memmappable and page.is_contiguous:
-            planes.extend(map_flat_planes(page, path=path))
-            continue
-        planes.extend(
-            PagePlane(page, path=path, cache=cache, sample=sample)
-            for sample in range(form.samplesperpixel)
-        )
-    return tuple(planes)
-
-
-def _read_resolution(file: tifffile.TiffFile, page: Any) -> tuple[float, float] | None:
-    """Return the pixel size of the TIFF tags, or of ImageJ's own unit."""
-    tags = {tag.name: tag.value for tag in page.keyframe.tags}
-    unit = _RESOLUTION_UNITS.get(int(tags.get("ResolutionUnit", 1)), "")
-    if file.is_imagej:
-        unit = str((file.imagej_metadata or {}).get("unit", unit)).replace("\\u00B5", "µ")
-    sizes = [
-        pixel_size_from_resolution({"XResolution": tags.get(f"{axis}Resolution")}, unit)
-        for axis in "YX"
-    ]
-    if sizes[0] is None or sizes[1] is None:
-        return None
-    return sizes[0], sizes[1]

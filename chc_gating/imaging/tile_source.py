@@ -5,20 +5,22 @@ Light enough for the workflow, which asks of every slide whether its tiles are t
 
 from __future__ import annotations
 
-import csv
-import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from chc_gating.errors import ConfigError, Fault, RawFileError
+from chc_gating.errors import RawFileError
 from chc_gating.imaging.tile_positions import StagePosition, read_positions
+from chc_gating.imaging.tile_table import (
+    TABLE_NAME,
+    TABLE_SUFFIXES,
+    TableRow,
+    list_table_files,
+    read_table,
+)
 
-TABLE_NAME = "tiles.tsv"
-TABLE_SUFFIXES = (".tsv", ".csv")
 TIFF_SUFFIXES = (".tif", ".tiff")
-TABLE_COLUMNS = ("file", "image", "cycle", "x_um", "y_um")
 _CYCLE = re.compile(r"(?:cycle|cyc|round)[ _-]?(\d+)", re.IGNORECASE)
 _PEEKED_FILES = 16
 
@@ -55,8 +57,8 @@ def source_files(path: Path) -> list[Path]:
     """Return the files that a source of raw tiles consists of, those that exist, in order."""
     if path.is_dir():
         table = path / TABLE_NAME
-        return _table_files(table) if table.is_file() else _tiff_files(path)
-    return _table_files(path) if path.suffix.lower() in TABLE_SUFFIXES else [path]
+        return list_table_files(table) if table.is_file() else _tiff_files(path)
+    return list_table_files(path) if path.suffix.lower() in TABLE_SUFFIXES else [path]
 
 
 def find_tiles(path: Path) -> tuple[tuple[RawTile, ...], tuple[str, ...]]:
@@ -72,11 +74,11 @@ def find_tiles(path: Path) -> tuple[tuple[RawTile, ...], tuple[str, ...]]:
     """
     if path.is_dir():
         table = path / TABLE_NAME
-        rows = list(_read_table(table)) if table.is_file() else _list_folder(path)
+        rows = list(read_table(table)) if table.is_file() else _list_folder(path)
     elif path.suffix.lower() in TABLE_SUFFIXES:
-        rows = list(_read_table(path))
+        rows = list(read_table(path))
     else:
-        rows = [_TableRow(path, 1)]
+        rows = [TableRow(path, 1)]
     if not rows:
         raise RawFileError(
             f"{path}: holds no TIFF file; give the folder of raw tiles, or a {TABLE_NAME} in it"
@@ -84,16 +86,6 @@ def find_tiles(path: Path) -> tuple[tuple[RawTile, ...], tuple[str, ...]]:
     repairs: list[str] = []
     tiles = [tile for row in rows for tile in _expand(row, repairs)]
     return tuple(sorted(tiles, key=lambda tile: tile.cycle)), tuple(dict.fromkeys(repairs))
-
-
-@dataclass(frozen=True)
-class _TableRow:
-    """A file of tiles; without ``image`` all of its images, without a position their own."""
-
-    file: Path
-    cycle: int
-    image: int | None = None
-    position: tuple[float, float] | None = None
 
 
 def _tiff_files(folder: Path) -> list[Path]:
@@ -123,7 +115,7 @@ def _states_positions(folder: Path) -> bool:
     return False
 
 
-def _list_folder(folder: Path) -> list[_TableRow]:
+def _list_folder(folder: Path) -> list[TableRow]:
     """Return the TIFF files of a folder; the cycle stands in the names of all or of none."""
     files = _tiff_files(folder)
     found = [_CYCLE.search(file.stem) for file in files]
@@ -134,12 +126,12 @@ def _list_folder(folder: Path) -> list[_TableRow]:
             f"it so, take it out of the folder, or list the tiles in {TABLE_NAME}"
         )
     return [
-        _TableRow(file, int(match.group(1)) if match else 1)
+        TableRow(file, int(match.group(1)) if match else 1)
         for file, match in zip(files, found, strict=True)
     ]
 
 
-def _expand(row: _TableRow, repairs: list[str]) -> Iterator[RawTile]:
+def _expand(row: TableRow, repairs: list[str]) -> Iterator[RawTile]:
     """Yield the tiles of a row: one, or one per image of its file."""
     if row.image is not None and row.position is not None:
         y, x = row.position
@@ -177,84 +169,3 @@ def _take_position(
 
 _WIDEST_SPREAD_UM = 5.0
 """A stage's readings for the channels of one place differ by less."""
-
-
-def _table_files(table: Path) -> list[Path]:
-    try:
-        listed = [row.file for row in _read_table(table)]
-    except (ConfigError, OSError):
-        return [table]
-    return [table, *dict.fromkeys(file for file in listed if file.is_file())]
-
-
-def _read_table(table: Path) -> Iterator[_TableRow]:
-    """Yield the rows of a tile table; its files are relative to it.
-
-    Raises ConfigError with every fault of it.
-    """
-    faults: list[Fault] = []
-    rows: list[_TableRow] = []
-    with table.open(encoding="utf-8-sig", newline="") as file:
-        text = csv.DictReader(file, delimiter="\t" if table.suffix.lower() == ".tsv" else ",")
-        columns = text.fieldnames or ()
-        if "file" not in columns:
-            known = ", ".join(TABLE_COLUMNS)
-            faults.append(
-                Fault(str(table), "has no column file", f"columns of a tile table: {known}", 1)
-            )
-        elif ("x_um" in columns) != ("y_um" in columns):
-            faults.append(Fault(str(table), "has one of x_um and y_um", "give both, or neither", 1))
-        else:
-            rows = [
-                row
-                for i, cells in enumerate(text, start=2)
-                if (row := _read_row(table, i, cells, faults)) is not None
-            ]
-    if faults:
-        raise ConfigError(faults)
-    yield from rows
-
-
-def _read_row(
-    table: Path, line: int, cells: Mapping[str, str | None], faults: list[Fault]
-) -> _TableRow | None:
-    texts = {name: (cells.get(name) or "").strip() for name in TABLE_COLUMNS}
-    if not any(texts.values()):
-        return None
-    if not texts["file"]:
-        faults.append(Fault(str(table), "names no file", "fill it in", line, "file"))
-        return None
-    image, cycle = (
-        _read_whole(table, line, name, texts[name], faults) for name in ("image", "cycle")
-    )
-    y, x = (_read_length(table, line, name, texts[name], faults) for name in ("y_um", "x_um"))
-    if (y is None) != (x is None):
-        faults.append(
-            Fault(str(table), "has one of x_um and y_um", "fill both, or none", line, "x_um")
-        )
-    position = None if y is None or x is None else (y, x)
-    # A table that gives positions speaks of one image of each file, the first where it is silent.
-    image = 0 if image is None and position is not None else image
-    return _TableRow(table.parent / texts["file"], 1 if cycle is None else cycle, image, position)
-
-
-def _read_whole(table: Path, line: int, name: str, text: str, faults: list[Fault]) -> int | None:
-    if not text:
-        return None
-    if text.isdigit():
-        return int(text)
-    faults.append(Fault(str(table), "is no whole number", "write 0, 1, ...", line, name, text))
-    return None
-
-
-def _read_length(table: Path, line: int, name: str, text: str, faults: list[Fault]) -> float | None:
-    if not text:
-        return None
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if math.isfinite(value):
-        return value
-    faults.append(Fault(str(table), "is no number", "write um, such as 1250.5", line, name, text))
-    return None

@@ -21,6 +21,7 @@ def add_tile(
     raw: NDArray[Any],
     gain: Floats,
     dark: float,
+    step: float,
     row_before: Indices,
     row_after: Indices,
     row_part: float,
@@ -37,6 +38,7 @@ def add_tile(
     """Add a tile's weighted light to a strip.
 
     raw : (y, x) grey levels. gain : (y, x), or (0, 0) for an even field; dark : its pivot
+    step : grey levels by which the tile lies too high, taken off after evening
     row_before, row_after : (i,) the tile's rows between which row i lies; row_part : share of
         the one before; columns likewise
     row_weight, column_weight : (i,) and (j,), their product is a pixel's weight
@@ -54,7 +56,7 @@ def add_tile(
             if uneven:
                 first = (first - dark) / gain[below, x] + dark
                 second = (second - dark) / gain[above, x] + dark
-            line[x] = first * (1 - row_part) + second * row_part
+            line[x] = first * (1 - row_part) + second * row_part - step
         for j in range(column_before.shape[0]):
             left, right = column_before[j], column_after[j]
             share = row_weight[i] * column_weight[j]

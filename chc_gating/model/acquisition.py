@@ -167,6 +167,8 @@ class SlideQuality(Record):
     squares_by_state : scored, out_of_focus, empty, unread, outside (beyond the sample).
     focus_reference : the squares' upper quartile of focus, None where too few tell; out of focus
         is below ``focus_threshold``, the reference over ``focus_drop``.
+    edge_sd_um : how wide the edges of nuclei are in scored squares, the SD of a blurred step; None
+        without nuclei. It tells a slide that is out of focus as a whole, beside others.
     sample_area_mm2 : of all squares but those outside; ``scored_share`` and ``lost_shares`` (by
         kind) are parts of it and add up to 1.
     nuclei_out_of_focus : nuclei in lost squares; they leave under area_out_of_focus.
@@ -186,6 +188,7 @@ class SlideQuality(Record):
     nuclei_out_of_focus: int
     saturated_shares: Mapping[str, float]
     areas: tuple[LostArea, ...] = ()
+    edge_sd_um: float | None = None
 
 
 class SlideFacts(Record):

@@ -68,7 +68,16 @@ def describe_quality(quality: SlideQuality) -> str:
         if quality.focus_threshold is not None
         else "Too few squares hold nuclei for a judgement of focus."
     )
-    return " ".join([scored, rule, *_list_areas(quality)])
+    edge = (
+        []
+        if quality.edge_sd_um is None
+        else [
+            f"Edges of nuclei are {quality.edge_sd_um:.2f} um wide (SD of a blurred step); compare "
+            "it with other slides of this microscope, since a slide that is out of focus as a "
+            "whole shows in it alone."
+        ]
+    )
+    return " ".join([scored, rule, *edge, *_list_areas(quality)])
 
 
 def _list_areas(quality: SlideQuality) -> list[str]:

@@ -13,6 +13,7 @@ from chc_gating.batch.contents import Batch
 from chc_gating.batch.row_rules import warn_of_days
 from chc_gating.batch.rows import Draw
 from chc_gating.errors import Fault
+from chc_gating.stages.check_controls import find_absent_controls, warn_of_absent_controls
 from chc_gating.stages.check_files import FileCheck
 
 _SNAKEFILE = Path(__file__).parents[2] / "Snakefile"
@@ -128,6 +129,8 @@ def check(
         file_faults += files.file_faults
         warnings += files.warnings
         facts += files.facts
+        file_faults += find_absent_controls(found, found.batch)
+        warnings += warn_of_absent_controls(found, found.batch)
         if not found.tables:
             run_faults = _gather_absent(run_faults, config_path)
     return CheckReport(

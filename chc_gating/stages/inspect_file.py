@@ -1,19 +1,18 @@
-"""`chc inspect`: what a reader sees of a raw file, flow or image."""
+"""`chc inspect`: what a reader sees of a raw file, flow or image, or of a folder of tiles."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import Any
 
 from chc_gating.errors import RawFileError
-
-if TYPE_CHECKING:
-    from chc_gating.flow.fcs import FcsFile
-    from chc_gating.imaging.slide import Slide
+from chc_gating.stages.inspect_values import (
+    ChannelSummary,
+    summarise_events,
+    summarise_pixels,
+    summarise_tiles,
+)
 
 # An allow-list, since new vendor keywords that name a person appear every year.
 _SHOWN_KEYWORDS = (
@@ -27,103 +26,22 @@ _SHOWN_KEYWORDS = (
     "$CYT",
 )
 
-_BLOCK_ROWS = 1024
-"""Rows of a slide that are held at once."""
-
-
-@dataclass(frozen=True)
-class ChannelSummary:
-    """Extremes and mean of a channel's finite values, None where it has none."""
-
-    channel: str
-    marker: str | None
-    minimum: float | None
-    maximum: float | None
-    mean: float | None
-    nonfinite: int
-    saturated: int
-
 
 def inspect_file(path: Path, *, as_json: bool) -> str:
-    """Return what a reader sees of an FCS file or a slide image, as text or as JSON.
+    """Return what a reader sees of an FCS file, a slide or raw tiles, as text or as JSON.
 
     An FCS file: version, event_count, channels, markers, data type, offsets, what was done to
     stored values, repairs, per channel minimum, maximum and mean of linear values, volume facts.
     A slide: format, axes, shape, pixel size, levels, channels, per channel minimum, maximum and
-    mean. Events and pixels are streamed. Of an FCS file's keywords only a few that cannot name a
-    person are shown.
+    mean. Raw tiles (a folder or a table of them): the same of all together, and for each cycle
+    the grid and the overlap that the stage positions say. Events and pixels are streamed. Of an
+    FCS file's keywords only a few that cannot name a person are shown.
 
     Raises RawFileError where the file is missing, is neither, or cannot be read.
     """
     path = Path(path)
-    report = _inspect_fcs(path) if _begins_like_fcs(path) else _inspect_slide(path)
+    report = _inspect_fcs(path) if _begins_like_fcs(path) else _inspect_image(path)
     return json.dumps(report, indent=2, allow_nan=False) if as_json else _as_text(report)
-
-
-def summarise_events(fcs: FcsFile) -> tuple[ChannelSummary, ...]:
-    """Return per channel what its linear values are, in one pass over the file."""
-    stream = fcs.event_stream()
-    tally = _Tally(len(fcs.channels), stream.saturation)
-    for batch in fcs.batches():
-        tally.add(batch)
-    return tally.summaries(fcs.channels, fcs.markers)
-
-
-def summarise_pixels(slide: Slide) -> tuple[ChannelSummary, ...]:
-    """Return per channel what its grey levels are, some rows at a time."""
-    height, width = slide.shape
-    summaries: list[ChannelSummary] = []
-    for index, name in enumerate(slide.channels):
-        tally = _Tally(1, np.array([float(slide.maximum)]))
-        for y in range(0, height, _BLOCK_ROWS):
-            rows = slide.read(index, y, min(y + _BLOCK_ROWS, height), 0, width)
-            tally.add(rows.reshape(-1, 1).astype(np.float64))
-        summaries.extend(tally.summaries((name,), (None,)))
-    return tuple(summaries)
-
-
-class _Tally:
-    """Running extremes and sums of m channels."""
-
-    def __init__(self, channels: int, saturation: np.ndarray[Any, np.dtype[np.float64]]) -> None:
-        self._saturation = saturation
-        self._minimum = np.full(channels, np.inf)
-        self._maximum = np.full(channels, -np.inf)
-        self._sum = np.zeros(channels)
-        self._finite = np.zeros(channels, dtype=np.int64)
-        self._saturated = np.zeros(channels, dtype=np.int64)
-        self._rows = 0
-
-    def add(self, values: np.ndarray[Any, np.dtype[np.float64]]) -> None:
-        """Add k rows, (k, m)."""
-        finite = np.isfinite(values)
-        self._minimum = np.minimum(self._minimum, np.where(finite, values, np.inf).min(axis=0))
-        self._maximum = np.maximum(self._maximum, np.where(finite, values, -np.inf).max(axis=0))
-        self._sum += np.where(finite, values, 0.0).sum(axis=0)
-        self._finite += finite.sum(axis=0)
-        self._saturated += (finite & (values >= self._saturation)).sum(axis=0)
-        self._rows += len(values)
-
-    def summaries(
-        self, channels: tuple[str, ...], markers: tuple[str | None, ...]
-    ) -> tuple[ChannelSummary, ...]:
-        """Return one summary a channel."""
-        return tuple(
-            ChannelSummary(
-                channel=name,
-                marker=marker,
-                minimum=_known(self._minimum[i]),
-                maximum=_known(self._maximum[i]),
-                mean=_known(self._sum[i] / self._finite[i]) if self._finite[i] else None,
-                nonfinite=self._rows - int(self._finite[i]),
-                saturated=int(self._saturated[i]),
-            )
-            for i, (name, marker) in enumerate(zip(channels, markers, strict=True))
-        )
-
-
-def _known(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
 
 
 def _begins_like_fcs(path: Path) -> bool:
@@ -157,6 +75,42 @@ def _inspect_fcs(path: Path) -> dict[str, Any]:
         **facts,
         "keywords": {key: fcs.keywords[key] for key in _SHOWN_KEYWORDS if key in fcs.keywords},
         "values": _as_rows(summarise_events(fcs)),
+    }
+
+
+def _inspect_image(path: Path) -> dict[str, Any]:
+    from chc_gating.imaging.tile_source import is_tile_source
+
+    return _inspect_tiles(path) if is_tile_source(path) else _inspect_slide(path)
+
+
+def _inspect_tiles(path: Path) -> dict[str, Any]:
+    from chc_gating.imaging.raw_tiles import open_tiles
+    from chc_gating.imaging.tile_grid import describe_grid
+
+    tiles = open_tiles(path)
+    grids = [describe_grid(tiles, cycle) for cycle in tiles.cycles]
+    return {
+        "file": path.name,
+        "modality": "image",
+        "format": "raw tiles",
+        "shape_yx_px": list(tiles.shape),
+        "pixel_size_um": tiles.pixel_size_um,
+        "cycles": [
+            {
+                "cycle": cycle.number,
+                "tiles": grid.tiles,
+                "rows": grid.rows,
+                "columns": grid.columns,
+                "overlap_yx_px": list(grid.overlap_px),
+            }
+            for cycle, grid in zip(tiles.cycles, grids, strict=True)
+        ],
+        "channels": list(tiles.channels),
+        "data_type": str(tiles.dtype),
+        "maximum_grey_level": int(tiles.maximum),
+        "repairs": list(tiles.repairs),
+        "values": _as_rows(summarise_tiles(tiles)),
     }
 
 
@@ -197,12 +151,20 @@ def _as_rows(summaries: tuple[ChannelSummary, ...]) -> list[dict[str, Any]]:
 
 def _as_text(report: dict[str, Any]) -> str:
     """Return a report as lines: facts, repairs, then one row per channel."""
-    skipped = ("values", "scaling", "repairs", "keywords", "channels", "markers")
+    skipped = ("values", "scaling", "repairs", "keywords", "channels", "markers", "cycles")
     lines = [f"{k}: {_cell(v)}" for k, v in report.items() if k not in skipped and v is not None]
     lines += [f"{k}: {v}" for k, v in report.get("keywords", {}).items()]
+    lines += [_describe_cycle(cycle) for cycle in report.get("cycles", [])]
     lines += [f"scaling: {line}" for line in report.get("scaling", [])]
     lines += [f"repair: {line}" for line in report["repairs"]] or ["repairs: none"]
     return "\n".join([*lines, "", *_align(report["values"])])
+
+
+def _describe_cycle(cycle: dict[str, Any]) -> str:
+    return (
+        f"cycle {cycle['cycle']}: {cycle['tiles']} tiles, {cycle['rows']} rows x "
+        f"{cycle['columns']} columns, neighbours share {_cell(cycle['overlap_yx_px'])} px (y x x)"
+    )
 
 
 def _align(rows: list[dict[str, Any]]) -> list[str]:

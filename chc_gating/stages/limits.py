@@ -110,9 +110,11 @@ def _compare(batch: Batch, found: Limits, *, panel: str, gates: str) -> str | No
         return f"its panel ({found.panel}), or its spillover table, is not the same as {panel}"
     if found.gates_hash != hash_gates(batch.gates[gates]):
         return f"its gates ({found.gates}) are not the same as {gates}"
-    ring = batch.settings.ring_um
-    if batch.panels[panel].modality == "image" and found.parameters.get("ring_um") != ring:
-        return f"its settings.ring_um is {found.parameters.get('ring_um')}, not {ring}"
+    if batch.panels[panel].modality == "image":
+        for name in ("ring_um", "focus_drop"):
+            there, here = found.parameters.get(name), getattr(batch.settings, name)
+            if there != here:
+                return f"its settings.{name} is {there}, not {here}"
     return None
 
 
@@ -136,6 +138,7 @@ def _build_limits(
         parameters={
             "min_donors": settings.min_donors,
             "ring_um": settings.ring_um,
+            "focus_drop": settings.focus_drop,
             "bootstrap_replicates": REPLICATES,
             "bootstrap_seed": SEED,
         },

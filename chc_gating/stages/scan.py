@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from chc_gating.batch.guesses import guess_control
-from chc_gating.errors import RawFileError
+from chc_gating.errors import ConfigError, RawFileError
 from chc_gating.flow.fcs import open_fcs
 from chc_gating.model.panel import Modality
 
@@ -58,10 +58,13 @@ def scan_folder(folder: Path) -> Scan:
     """Read the headers of all FCS files and slides below a folder, in the order of names.
 
     A zarr store is one slide. So is a folder of TIFFs that all have one channel, one size and one
-    pixel size, if it holds at least two and no folder; else each TIFF is a slide of its own.
+    pixel size, if it holds at least two and no folder; else each TIFF is a slide of its own. A
+    folder of raw tiles, the scanned one too, and a table of them are one slide, to be stitched.
     """
+    from chc_gating.imaging.tile_source import is_tile_source
+
     scan = Scan()
-    for path in _list_candidates(folder):
+    for path in [folder] if is_tile_source(folder) else _list_candidates(folder):
         modality = _tell_modality(path)
         if modality is None:
             scan.passed += 1
@@ -83,14 +86,27 @@ def _list_candidates(folder: Path) -> list[Path]:
             found.append(path)
         elif path.is_dir():
             found.extend(_list_candidates(path))
-    return sorted(found)
+    return sorted(_leave_listed_tiles(found))
+
+
+def _leave_listed_tiles(found: list[Path]) -> list[Path]:
+    """Return the files without those that a table of tiles among them lists."""
+    from chc_gating.imaging.tile_source import source_files
+    from chc_gating.imaging.tile_table import is_tile_table
+
+    tables = [path for path in found if is_tile_table(path)]
+    listed = {file.resolve() for table in tables for file in source_files(table)[1:]}
+    return [path for path in found if path.resolve() not in listed]
 
 
 def _is_one_slide(folder: Path) -> bool:
     from chc_gating.imaging.channel_folder import is_channel_folder, list_channel_files
     from chc_gating.imaging.formats import is_slide_folder
     from chc_gating.imaging.slide import open_slide
+    from chc_gating.imaging.tile_source import is_tile_source
 
+    if is_tile_source(folder):
+        return True
     if not is_slide_folder(folder):
         return False
     if not is_channel_folder(folder):
@@ -106,9 +122,10 @@ def _is_one_slide(folder: Path) -> bool:
 
 def _tell_modality(path: Path) -> Modality | None:
     from chc_gating.imaging.layout import IMAGE_SUFFIXES
+    from chc_gating.imaging.tile_table import is_tile_table
 
     suffix = path.suffix.lower()
-    if path.is_dir() or suffix in IMAGE_SUFFIXES:
+    if path.is_dir() or suffix in IMAGE_SUFFIXES or is_tile_table(path):
         return "image"
     if suffix in _FCS_SUFFIXES:
         return "flow"
@@ -132,20 +149,54 @@ def _read_flow(path: Path) -> RawFile:
 
 def _read_slide(path: Path) -> RawFile:
     from chc_gating.imaging.slide import open_slide
+    from chc_gating.imaging.tile_source import is_tile_source
 
+    if is_tile_source(path):
+        return _read_tiles(path)
     try:
         slide, known = open_slide(path), True
     except RawFileError:
         # Its channels are worth knowing where only the pixel size is not; else this raises too.
         slide, known = open_slide(path, pixel_size_um=1.0), False
     with slide:
-        channels = tuple(slide.channels)
+        return _describe_image(path, slide.channels, has_pixel_size=known)
+
+
+def _read_tiles(path: Path) -> RawFile:
+    from chc_gating.imaging.raw_tiles import name_channels, open_tiles
+
+    try:
+        return _describe_image(path, open_tiles(path).channels, has_pixel_size=True)
+    except ConfigError as error:
+        raise RawFileError(str(error)) from None
+    except RawFileError:
+        # As of a slide: where only the pixel size is not known, its channels are.
+        if not _lacks_pixel_size(path):
+            raise
+        return _describe_image(path, name_channels(path), has_pixel_size=False)
+
+
+def _lacks_pixel_size(path: Path) -> bool:
+    """Whether the first raw tile can be read once its pixel size is given, and not before."""
+    from chc_gating.imaging.slide import open_slide
+    from chc_gating.imaging.tile_source import find_tiles
+
+    tile = find_tiles(path)[0][0]
+    try:
+        open_slide(tile.file, image=tile.image).close()
+    except RawFileError:
+        open_slide(tile.file, image=tile.image, pixel_size_um=1.0).close()
+        return True
+    return False
+
+
+def _describe_image(path: Path, channels: Sequence[str], *, has_pixel_size: bool) -> RawFile:
     return RawFile(
         path=path,
         modality="image",
-        channels=channels,
+        channels=tuple(channels),
         labels=(None,) * len(channels),
-        has_pixel_size=known,
+        has_pixel_size=has_pixel_size,
     )
 
 

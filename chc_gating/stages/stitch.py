@@ -11,22 +11,18 @@ from chc_gating.batch.layout import STITCHED_SLIDE, STITCHING
 from chc_gating.batch.panels import load_panel
 from chc_gating.batch.rows import Acquisition
 from chc_gating.errors import RawFileError
+from chc_gating.imaging.camera_fields import leave_fields, measure_fields
 from chc_gating.imaging.mosaic import write_mosaic
-from chc_gating.imaging.raw_tiles import TileReader, TileSet, grid_tiles, open_tiles
+from chc_gating.imaging.raw_tiles import TileSet, grid_tiles, open_tiles
 from chc_gating.imaging.records import Parameters
-from chc_gating.imaging.stitching import (
-    Stitched,
-    leave_fields,
-    measure_fields,
-    place_grid,
-    place_tiles,
-)
+from chc_gating.imaging.stitching import Stitched, compose_slide, place_grid, place_tiles
 from chc_gating.imaging.stitching_record import (
     Stitching,
     describe_cycles,
     describe_edges,
     describe_fields,
 )
+from chc_gating.imaging.tile_reader import TileReader
 from chc_gating.imaging.tile_source import source_files
 from chc_gating.model.acquisition import InputFile
 from chc_gating.model.panel import Panel
@@ -168,9 +164,14 @@ def require_channels(tiles: TileSet, panel: Panel) -> None:
 
 
 def _place(tiles: TileSet, reader: TileReader, panel: Panel, camera: Camera) -> Stitched:
+    if tiles.is_grid:
+        placed = place_grid(tiles)
+    else:
+        placed = place_tiles(tiles, reader, dna=panel.channels_with_role("dna"))
     fields = (
         measure_fields(
             tiles,
+            placed.places,
             reader,
             dark_level=camera.dark_level,
             watch=BlockProgress("fitting the flat field"),
@@ -178,13 +179,11 @@ def _place(tiles: TileSet, reader: TileReader, panel: Panel, camera: Camera) -> 
         if camera.flat_field
         else leave_fields(tiles)
     )
-    if tiles.is_grid:
-        return place_grid(tiles, fields)
-    return place_tiles(tiles, reader, fields, dna=panel.channels_with_role("dna"))
+    return compose_slide(tiles, placed, fields)
 
 
 def _describe(stitched: Stitched, origin: _Origin) -> Stitching:
-    tiles, alignment = stitched.mosaic.tiles, stitched.alignment
+    tiles, alignment = stitched.mosaic.tiles, stitched.placed.alignment
     edges = () if alignment is None else describe_edges(alignment.edges)
     used = [e.residual_px for e in edges if e.used and e.residual_px is not None]
     dark = stitched.flat_fields.dark_level
@@ -208,7 +207,7 @@ def _describe(stitched: Stitched, origin: _Origin) -> Stitching:
         residual_max_px=max(used, default=None),
         dark_level=None if dark is None else round(dark, 2),
         flat_fields=describe_fields(stitched.flat_fields),
-        repairs=(*tiles.repairs, *stitched.notes),
+        repairs=(*tiles.repairs, *stitched.placed.notes),
     )
 
 

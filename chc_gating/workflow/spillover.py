@@ -47,7 +47,7 @@ class SpilloverJobs(Jobs):
     def existing_single_stains(self, wildcards: Wildcards) -> list[str]:
         """Return the single-stained slides of a panel and control set that exist."""
         files = (Path(row.file) for row in self._single_stains(wildcards))
-        return [file.as_posix() for file in files if file.is_file()]
+        return [file.as_posix() for file in files if file.exists()]
 
     def single_stain_options(self, wildcards: Wildcards) -> str:
         """Return the options of `chc spillover` that name the single-stained slides."""

@@ -47,3 +47,23 @@ def write_slide(
             metadata[f"PhysicalSize{axis}Unit"] = "um"
     pixels = np.zeros((len(names), 32, 32), dtype=np.uint16)
     tifffile.imwrite(path, pixels, ome=True, photometric="minisblack", metadata=metadata)
+
+
+def write_raw_tile(path: Path, *, x_px: float) -> None:
+    """Write a tile of 32 x 32 pixels at a place of the stage."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sizes = {f"PhysicalSize{axis}": 0.5 for axis in "XY"}
+    plane = {"PositionX": [x_px * 0.5] * 2, "PositionY": [100.0] * 2}
+    units = {f"Position{axis}Unit": ["um"] * 2 for axis in "XY"}
+    tifffile.imwrite(
+        path,
+        np.zeros((2, 32, 32), np.uint16),
+        ome=True,
+        photometric="minisblack",
+        metadata={
+            "axes": "CYX",
+            "Channel": {"Name": ["DAPI", "CD45"]},
+            **sizes,
+            "Plane": plane | units,
+        },
+    )

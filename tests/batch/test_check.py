@@ -15,7 +15,7 @@ from chc_gating.errors import ChcError
 from chc_gating.stages.check import CheckReport, check
 
 from .conftest import ACQUISITIONS, CONFIG, DRAWS, GATES, PANEL, write_batch
-from .raw_files import CHANNELS, LABELS, SPILLOVER, write_slide, write_tube
+from .raw_files import CHANNELS, LABELS, SPILLOVER, write_raw_tile, write_slide, write_tube
 
 SLIDE_PANEL = """\
 modality: image
@@ -154,25 +154,6 @@ def test_a_good_slide_passes(tmp_path: Path) -> None:
     assert "32 x 32 px of 0.5 um, channels DAPI, CD45" in report.text
 
 
-def write_raw_tile(path: Path, *, x_px: float) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    sizes = {f"PhysicalSize{axis}": 0.5 for axis in "XY"}
-    plane = {"PositionX": [x_px * 0.5] * 2, "PositionY": [100.0] * 2}
-    units = {f"Position{axis}Unit": ["um"] * 2 for axis in "XY"}
-    tifffile.imwrite(
-        path,
-        np.zeros((2, 32, 32), np.uint16),
-        ome=True,
-        photometric="minisblack",
-        metadata={
-            "axes": "CYX",
-            "Channel": {"Name": ["DAPI", "CD45"]},
-            **sizes,
-            "Plane": plane | units,
-        },
-    )
-
-
 def test_a_folder_of_raw_tiles_is_opened_as_a_run_would(tmp_path: Path) -> None:
     for k in range(3):
         write_raw_tile(tmp_path / "raw" / "tiles" / f"t{k}.ome.tif", x_px=22 * k)
@@ -191,6 +172,50 @@ def test_a_grid_of_camera_tiles_must_fit_the_slide(tmp_path: Path) -> None:
     assert "no whole number of camera tiles" in fault.problem
     faults = slide_batch(tmp_path, camera_tile_px="large").run_faults
     assert "camera_tile_px" in str(faults[0])
+
+
+CONTROLLED_PANEL = """\
+modality: image
+spillover: controls
+channels:
+  DAPI: {role: dna}
+  CD45: {marker: CD45, role: leukocyte}
+  CK: {marker: CK, role: epithelial}
+"""
+
+
+def check_controls(folder: Path, *controls: str) -> CheckReport:
+    """Check a slide of lot L1 beside single-stained slides, each as `control_set marker`."""
+    for name in ("s", "control"):
+        write_slide(folder / "raw" / f"{name}.ome.tif", names=("DAPI", "CD45", "CK"))
+    rows = ["control\tpanel\tkind\tcontrol_set\tmarker\tfile"]
+    for i, (group, marker) in enumerate(text.split() for text in controls):
+        rows.append(f"c{i}\tif2\tsingle_stain\t{group}\t{marker}\traw/control.ome.tif")
+    acquisition = "s1\tP01-T1\timage\traw/s.ome.tif\tif2\tslide\tL1\n"
+    return check_batch(
+        folder,
+        {
+            "config/config.yaml": CONFIG + "controls: config/controls.tsv\n",
+            "config/acquisitions.tsv": "acquisition\tdraw\tmodality\tfile\tpanel\tgates\tlot\n"
+            + acquisition,
+            "config/controls.tsv": "\n".join(rows) + "\n",
+            "config/panels/if2.yaml": CONTROLLED_PANEL,
+            "config/gates/slide.yaml": SLIDE_GATES,
+        },
+    )
+
+
+def test_a_control_set_without_a_single_stain_is_a_fault_of_its_draws(tmp_path: Path) -> None:
+    report = check_controls(tmp_path, "L2 CD45")
+    (fault,) = report.file_faults
+    assert (fault.column, fault.value) == ("lot", "L1")
+    assert "this set has none" in fault.problem
+
+
+def test_a_marker_without_a_single_stain_is_warned_of(tmp_path: Path) -> None:
+    report = check_controls(tmp_path, "L1 CD45")
+    assert report.faults == ()
+    assert "no single_stain slide of CK for panel if2" in report.text
 
 
 def test_a_slide_without_pixel_size_needs_the_column(tmp_path: Path) -> None:

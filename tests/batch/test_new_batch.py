@@ -12,7 +12,7 @@ from chc_gating.errors import ChcError, ConfigError
 from chc_gating.stages.check import check
 from chc_gating.stages.new_batch import new_batch
 
-from .raw_files import CHANNELS, write_slide, write_tube
+from .raw_files import CHANNELS, write_raw_tile, write_slide, write_tube
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:
@@ -97,6 +97,22 @@ def test_the_folder_passes_once_the_listed_cells_are_filled(scanned: tuple[Path,
     report = check(config / "config.yaml", directory=folder)
     assert report.faults == ()
     assert "no cuts yet" in report.text
+
+
+def test_a_folder_of_raw_tiles_gets_a_row_that_passes(tmp_path: Path) -> None:
+    folder = tmp_path / "batch"
+    for i in range(2):
+        write_raw_tile(tmp_path / "scan" / f"tile{i}.ome.tif", x_px=i * 24.0)
+    new_batch(folder, scan=tmp_path / "scan")
+    (row,) = read_rows(folder / "config" / "acquisitions.tsv")
+    assert row["file"] == str(tmp_path / "scan")
+    (folder / "config" / "draws.tsv").write_text(
+        "draw\tpatient\tcohort\tcollected_on\nP01-T1\tP01\tpatient\t2026-01-31\n"
+    )
+    fill(folder / "config" / "acquisitions.tsv", draw="P01-T1")
+    report = check(folder / "config" / "config.yaml", directory=folder)
+    assert report.faults == ()
+    assert "2 raw tiles of 32 x 32 px" in report.text
 
 
 def fill(path: Path, *, only: str = "", **cells: str) -> None:

@@ -27,12 +27,16 @@ from chc_gating.storage.records import read_record, write_record
 PATIENT = make_count("P01-T1", "P01", cohort="patient", chc=3)
 
 
+SLIDE_PANEL_FILE = PANEL_FILE.replace("flow", "image") + "  D: {role: dna}\n"
+
+
 def write_batch(
     folder: Path,
     draws: Sequence[DrawCount],
     settings: str = "  strict: false\n",
     *,
     gates: str = GATES_FILE,
+    modality: str = "flow",
 ) -> Path:
     """Write a batch with these draws, and their count.json files."""
     rows = ["draw\tpatient\tcohort\tcollected_on"]
@@ -41,7 +45,7 @@ def write_batch(
         rows.append("\t".join(draw.draw[name] for name in rows[0].split("\t")))
         for lot in dict.fromkeys(row.lot for row in draw.rows):
             name = f"{draw.draw['draw']}-{lot or 'x'}"
-            cells = [name, draw.draw["draw"], "flow", f"{name}.fcs", "chc3", "chc", lot or ""]
+            cells = [name, draw.draw["draw"], modality, f"{name}.raw", "chc3", "chc", lot or ""]
             acquisitions.append("\t".join(cells))
         count = layout.draw_folder(folder / "results", draw.draw["draw"]) / "count.json"
         count.parent.mkdir(parents=True)
@@ -50,7 +54,7 @@ def write_batch(
         "config.yaml": CONFIG_FILE + "settings:\n" + settings,
         "draws.tsv": "\n".join(rows) + "\n",
         "acquisitions.tsv": "\n".join(acquisitions) + "\n",
-        "panels/chc3.yaml": PANEL_FILE,
+        "panels/chc3.yaml": PANEL_FILE if modality == "flow" else SLIDE_PANEL_FILE,
         "gates/chc.yaml": gates,
     }
     for name, text in texts.items():
@@ -255,6 +259,22 @@ def test_donors_of_other_gates_do_not_join(tmp_path: Path) -> None:
     found = run_limits(now)
     assert found.status == "not_assessable"
     assert "its gates (chc) are not the same as chc" in found.notes[0]
+
+
+@pytest.mark.parametrize("modality", ["flow", "image"])
+def test_donors_whose_slides_were_judged_with_another_focus_drop_do_not_join(
+    tmp_path: Path, modality: str
+) -> None:
+    earlier = write_batch(
+        tmp_path / "earlier", [*make_donors(), PATIENT], "  focus_drop: 4\n", modality=modality
+    )
+    run_limits(earlier)
+    file = tmp_path / "earlier/results/limits/chc3/chc/L1/limits.json"
+    now = write_batch(tmp_path / "now", [PATIENT], f"  limits: ['{file}']\n", modality=modality)
+    found = run_limits(now)
+    said = "its settings.focus_drop is 4.0, not 3.0"
+    assert any(said in note for note in found.notes) == (modality == "image")
+    assert bool(found.donors) == (modality == "flow")
 
 
 def test_the_same_donors_give_the_same_bytes(tmp_path: Path) -> None:

@@ -7,9 +7,10 @@ import pytest
 from numpy.typing import NDArray
 from tile_scenes import TILE, cut_tiles, draw_scene, grid_places
 
-from chc_gating.imaging.align import Edge, align_tiles, solve_places
+from chc_gating.imaging.align import align_tiles
 from chc_gating.imaging.blocks import Box
 from chc_gating.imaging.cycles import Layer, register_cycle
+from chc_gating.imaging.tile_places import Edge, solve_places
 
 NOMINAL = grid_places(4, 4)
 LIMIT_PX = 20.0

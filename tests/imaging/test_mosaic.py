@@ -14,7 +14,8 @@ from chc_gating.imaging import mosaic as mosaic_module
 from chc_gating.imaging.blocks import Box
 from chc_gating.imaging.flat_field import FlatField
 from chc_gating.imaging.mosaic import Mosaic, PlacedCycle, blend_box, open_field, write_mosaic
-from chc_gating.imaging.raw_tiles import TileReader, TileSet, open_tiles
+from chc_gating.imaging.raw_tiles import TileSet, open_tiles
+from chc_gating.imaging.tile_reader import TileReader
 
 PLACES = grid_places(2, 2)
 SCENE = draw_scene((260, 300), seed=6)
@@ -66,6 +67,19 @@ def test_the_flat_field_is_taken_out(tmp_path: Path) -> None:
     shaded = [np.rint(50 + (part - 50.0) * flat.gain()).astype(np.uint16) for part in parts]
     found = blend(open_scene(tmp_path, shaded), PLACES, flat=flat).astype(int)
     assert np.abs(found - SCENE[: SIZE[0], : SIZE[1]]).max() <= 1
+
+
+def test_the_step_of_a_tile_is_taken_off(tmp_path: Path) -> None:
+    parts = cut_tiles(SCENE, PLACES, noise=0)
+    steps = np.array([30.0, -20.0, 0.0, 7.0])
+    shifted = [(part + step).astype(np.uint16) for part, step in zip(parts, steps, strict=True)]
+    tiles = open_scene(tmp_path, shifted)
+    places = np.asarray(PLACES, np.float64)
+    placed = PlacedCycle(tiles.cycles[0], places, (None, None), (steps, None))
+    mosaic, box = Mosaic(tiles, (placed,), SIZE), Box(0, SIZE[0], 0, SIZE[1])
+    with TileReader(tiles) as reader:
+        found = blend_box(mosaic, placed, 0, box=box, reader=reader, field=open_field(None))
+    assert np.array_equal(found, SCENE[: SIZE[0], : SIZE[1]])
 
 
 def test_strips_change_no_pixel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

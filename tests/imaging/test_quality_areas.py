@@ -209,3 +209,32 @@ def test_the_share_of_noise_is_that_of_the_filters() -> None:
     sharpness = np.outer(bent, smooth) + np.outer(smooth, bent)
     assert (sharpness**2).sum() / (noise_filter**2).sum() / 16**2 == NOISE_SHARE
     assert sharpness.sum() == 0
+
+
+@pytest.mark.parametrize("blur", [0.0, 1.0, 2.0])
+@pytest.mark.parametrize("level", [300, 2000])
+def test_the_edges_of_nuclei_are_as_wide_as_optics_made_them(level: float, blur: float) -> None:
+    """The drawing's own edge is a logistic of 0.5 px (SD 0.5 pi / sqrt 3) blurred by 1 px."""
+    signal, _ = draw_nuclei(level=level)
+    image = gaussian_filter(signal, blur)
+    found = judge(take_picture(image), image > level / 4).quality.edge_sd_um
+    assert found is not None
+    true_px = np.sqrt((0.5 * np.pi) ** 2 / 3 + 1 + blur**2)
+    assert found / 0.5 == pytest.approx(true_px, rel=0.16)
+
+
+def test_a_slide_blurred_as_a_whole_shows_in_its_edges_alone() -> None:
+    signal, _ = draw_nuclei()
+    sharp, blurred = (
+        judge(take_picture(image), image > 500).quality
+        for image in (signal, gaussian_filter(signal, 3.0))
+    )
+    assert sharp.scored_share == blurred.scored_share == 1.0
+    assert sharp.edge_sd_um is not None
+    assert blurred.edge_sd_um is not None
+    assert blurred.edge_sd_um > 2 * sharp.edge_sd_um
+
+
+def test_a_slide_without_nuclei_has_no_edges() -> None:
+    empty = np.zeros((SIDE, SIDE))
+    assert judge(take_picture(empty), empty > 1).quality.edge_sd_um is None

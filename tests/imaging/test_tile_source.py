@@ -10,8 +10,9 @@ import tifffile
 from tile_scenes import cut_tiles, describe_tile, draw_scene, grid_places, stage_um, write_images
 
 from chc_gating.errors import ChcError, ConfigError, RawFileError
-from chc_gating.imaging.raw_tiles import TileReader, grid_tiles, open_tiles
+from chc_gating.imaging.raw_tiles import grid_tiles, open_tiles
 from chc_gating.imaging.tile_positions import read_positions
+from chc_gating.imaging.tile_reader import TileReader
 from chc_gating.imaging.tile_source import find_tiles, is_tile_source, source_files
 
 PLACES = grid_places(2, 2)

@@ -46,4 +46,7 @@ def test_tiles_and_cycles_fit_to_a_fraction_of_a_pixel(run: TonsilRun) -> None:
 def test_nine_tiles_of_tissue_give_no_flat_field(run: TonsilRun) -> None:
     """They show tissue, not the camera; mcquant's table was made without a correction, too."""
     assert {field.applied for field in run.record.flat_fields} == {False}
-    assert {field.reason for field in run.record.flat_fields} == {"tiles disagree about it"}
+    assert {field.reason for field in run.record.flat_fields} <= {
+        "tiles disagree about it",
+        "fewer than 8 tiles with light and without saturation",
+    }
