@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from chc_gating.errors import ChcError, RawFileError
+from chc_gating.errors import ChcError
 from chc_gating.imaging.background import BackgroundGrid, measure_background
 from chc_gating.imaging.blocks import (
     Box,
@@ -23,34 +21,22 @@ from chc_gating.imaging.blocks import (
     map_in_order,
     unwatched,
 )
+from chc_gating.imaging.cell_source import CellSource
 from chc_gating.imaging.cell_table import CellRows, build_rows, find_centroids, write_rows
+from chc_gating.imaging.held_cells import HeldCells, MeasuredBlock
 from chc_gating.imaging.labels import Labels
 from chc_gating.imaging.levels import ChannelLevel, measure_levels
-from chc_gating.imaging.nearest import find_nearest
-from chc_gating.imaging.pieces import Pieces, join_pieces, measure_block
+from chc_gating.imaging.pieces import measure_block
 from chc_gating.imaging.quality_maps import QualityMaps
 from chc_gating.imaging.slide import Slide
 from chc_gating.imaging.sums import (
-    BlockCells,
     BlockPixels,
-    CellSums,
     MeasureRule,
     index_cells,
-    join_cells,
 )
-from chc_gating.kernels import pixel_columns as columns
 
 RING_UM = 2.5
 """Width of the ring around a nucleus that stands for the cytoplasm."""
-
-NEAREST_UM = 50.0
-"""Nuclei farther apart are no neighbours; some five leukocytes."""
-
-_SHARP_PX = 3
-"""How far the filters look that tell how sharp the DNA channel is (`kernels/quality.py`)."""
-
-_NEAREST_PX = 512
-"""The reach in pixels at most: half a block, so that one row of blocks holds all neighbours."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +111,7 @@ def measure_cells(
             f"labels of {labels.shape[0]} x {labels.shape[1]} px do not fit {slide.path} of "
             f"{slide.shape[0]} x {slide.shape[1]} px; run chc segment on this slide"
         )
-    source = _Source(
+    source = CellSource(
         slide,
         labels,
         channels=tuple(slide.channels.index(name) for name in channels),
@@ -185,80 +171,6 @@ class _BeyondPlateauError(Exception):
 
 
 @dataclass(frozen=True)
-class _Source:
-    """Where pixels and labels are read."""
-
-    slide: Slide
-    labels: Labels
-    channels: tuple[int, ...]
-    dna: int | None
-    ring_um: float
-
-    @property
-    def ring_px(self) -> float:
-        return self.ring_um / self.slide.pixel_size_um
-
-    @property
-    def margin_px(self) -> int:
-        """Ring pixels of the block, and of the pixels beside it, look this far for a nucleus."""
-        return max(math.floor(self.ring_px) + 1, _SHARP_PX)
-
-    def read_boxes(self, boxes: Sequence[Box]) -> list[BlockPixels]:
-        """Return the labels and grey levels of boxes of a row, each with its margin.
-
-        Of the margin only the DNA channel is read: no other's pixels are looked at there, and along
-        the borders of a file's tiles each tile is decoded once.
-        """
-        shape = self.slide.shape
-        outers = [box.grow(self.margin_px, shape) for box in boxes]
-        stacks = [
-            _make_stack(len(self.channels), box, outer)
-            for box, outer in zip(boxes, outers, strict=True)
-        ]
-        for c, channel in enumerate(self.channels):
-            wide = 0 if c != self.dna else _SHARP_PX
-            parts = [box.grow(wide, shape) for box in boxes]
-            self.slide.read_into(
-                channel,
-                [
-                    (part, stack[(c, *part.within(outer).slices)])
-                    for part, outer, stack in zip(parts, outers, stacks, strict=True)
-                ],
-            )
-        labels = self.labels.read_stored(outers)
-        return list(map(BlockPixels, labels, stacks, boxes, outers))
-
-    def forget_above(self, y: int) -> None:
-        """Keep nothing in memory that only blocks above a row need."""
-        self.slide.forget_above(y - self.margin_px)
-        self.labels.forget_above(y - self.margin_px)
-
-    def read_cells(self, box: Box) -> tuple[BlockPixels, BlockCells]:
-        """Return the pixels of a box, and the cells in it."""
-        (pixels,) = self.read_boxes([box])
-        return pixels, index_cells(pixels.labels, ring_px=self.ring_px)
-
-
-def _make_stack(channels: int, box: Box, outer: Box) -> NDArray[np.uint16]:
-    """Return room for the pixels of ``outer``, zero around ``box``."""
-    stack = np.empty((channels, *outer.shape), np.uint16)
-    rows, columns = box.within(outer).slices
-    stack[:, : rows.start] = stack[:, rows.stop :] = 0
-    stack[:, rows, : columns.start] = stack[:, rows, columns.stop :] = 0
-    return stack
-
-
-@dataclass(frozen=True)
-class _Block:
-    """What one block gives: its whole cells, the pixels of the others, and levels of squares."""
-
-    block: Box
-    cells: CellSums
-    pieces: Pieces
-    background: NDArray[np.float64]
-
-
-@dataclass(frozen=True)
 class _Job:
     """What the threads run: from a few blocks of a row to all that is measured there.
 
@@ -266,12 +178,12 @@ class _Job:
     highest : the level that no pixel may exceed, None: any
     """
 
-    source: _Source
+    source: CellSource
     rule: MeasureRule
     maps: QualityMaps
     highest: int | None = None
 
-    def __call__(self, blocks: Sequence[Box]) -> list[_Block]:
+    def __call__(self, blocks: Sequence[Box]) -> list[MeasuredBlock]:
         """Read and measure blocks that lie side by side."""
         waiting = deque(self.source.read_boxes(blocks))
         measured = []
@@ -279,14 +191,14 @@ class _Job:
             measured.append(self._measure(waiting.popleft()))
         return measured
 
-    def _measure(self, pixels: BlockPixels) -> _Block:
+    def _measure(self, pixels: BlockPixels) -> MeasuredBlock:
         if self.highest is not None and pixels.stack.max() > self.highest:
             raise _BeyondPlateauError
         cells = index_cells(pixels.labels, ring_px=self.source.ring_px)
         sums, pieces = measure_block(pixels, cells, rule=self.rule)
         background = measure_background(pixels, cells)
         self.maps.add_block(pixels, cells, background=background, saturation=self.rule.saturation)
-        return _Block(pixels.block, sums, pieces, background)
+        return MeasuredBlock(pixels.block, sums, pieces, background)
 
 
 def _stream_cells(job: _Job, *, tile_px: int, threads: int, watch: Watch) -> Iterator[CellRows]:
@@ -305,7 +217,7 @@ def _stream_cells(job: _Job, *, tile_px: int, threads: int, watch: Watch) -> Ite
     )
     measured = chain.from_iterable(map_in_order(job, groups, threads=threads))
     blocks = watch(measured, count_blocks(slide.shape))
-    held = _Held(slide)
+    held = HeldCells(slide)
     for row in grid_rows(slide.shape):
         for _ in row:
             done = next(blocks)
@@ -317,74 +229,3 @@ def _stream_cells(job: _Job, *, tile_px: int, threads: int, watch: Watch) -> Ite
             centroids = find_centroids(cells, width=slide.shape[1])
             background = grid.interpolate(centroids[:, 0], centroids[:, 1])
             yield CellRows(cells, background, nearest_px)
-
-
-@dataclass
-class _Held:
-    """Cells and pieces of cells that wait for the next row of blocks."""
-
-    slide: Slide
-    whole: list[CellSums] = field(default_factory=list)
-    pieces: list[Pieces] = field(default_factory=list)
-    last_id: int = -1
-    gone: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 2)))
-    """Centroids of cells that were given out and may be neighbours of those to come."""
-
-    def add(self, done: _Block) -> None:
-        """Hold what a block of the current row gives."""
-        self.whole.append(done.cells)
-        self.pieces.append(done.pieces)
-
-    def take_complete(self, row: Box, *, rule: MeasureRule) -> tuple[CellSums, NDArray[np.float64]]:
-        """Return the cells that nothing to come can change, and the distance to the nearest.
-
-        Raises RawFileError where a label is not connected, so that its parts came at two times.
-        """
-        cells, pieces = join_pieces(self.pieces, rule=rule)
-        self.pieces = [pieces]
-        cells = join_cells([*self.whole, cells])
-        lowest = int(cells.ids.min(initial=self.last_id + 1))
-        if (
-            lowest <= self.last_id
-            or (cells.ids[1:] == cells.ids[:-1]).any()
-            or np.isin(pieces.ids, cells.ids).any()
-            or (cells.shape[:, columns.AREA] == 0).any()
-        ):
-            raise RawFileError(f"{self.slide.path}: a label lies in pieces; run chc segment again")
-        ready = self._find_ready(cells, pieces, row)
-        complete = cells.select(ready)
-        self.whole = [cells.select(~ready)]
-        self.last_id = int(complete.ids.max(initial=self.last_id))
-        return complete, self._find_nearest(complete)
-
-    def _find_ready(self, cells: CellSums, pieces: Pieces, row: Box) -> NDArray[np.bool_]:
-        """Return which cells nothing below ``row`` can change, and no lower id waits for.
-
-        A nucleus that ends above this row has its ring, its background squares and its
-        neighbours within it.
-        """
-        height, width = self.slide.shape
-        if row.y1 == height:
-            return np.ones(cells.ids.shape, np.bool_)
-        ready = cells.ids // width + cells.shape[:, columns.BOTTOM] < row.y0
-        first_waiting = min(
-            cells.ids[~ready].min(initial=height * width), pieces.ids.min(initial=height * width)
-        )
-        result: NDArray[np.bool_] = ready & (cells.ids < first_waiting)
-        return result
-
-    def _find_nearest(self, complete: CellSums) -> NDArray[np.float64]:
-        """Return the distance of each complete cell to the nearest other one, (k,) in pixels."""
-        width = self.slide.shape[1]
-        reach = min(NEAREST_UM / self.slide.pixel_size_um, _NEAREST_PX)
-        (waiting,) = self.whole
-        own = find_centroids(complete, width=width)
-        others = find_centroids(waiting, width=width)
-        points = np.concatenate([own, others, self.gone])
-        distances: NDArray[np.float64] = find_nearest(points, len(own), reach)
-        (pieces,) = self.pieces
-        cut = pieces.runs[:, columns.RUN_Y].min(initial=np.iinfo(np.int32).max)
-        first = min(others[:, 0].min(initial=np.inf), cut) - reach
-        self.gone = np.concatenate([own, self.gone])
-        self.gone = self.gone[self.gone[:, 0] >= first]
-        return distances
