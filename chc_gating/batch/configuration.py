@@ -7,7 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar, cast
 
-from chc_gating.batch import cross_rules, replicate_rules, row_rules, segmentation_rules
+from chc_gating.batch import (
+    control_rules,
+    cross_rules,
+    replicate_rules,
+    row_rules,
+    segmentation_rules,
+)
 from chc_gating.batch.contents import Batch
 from chc_gating.batch.documents import Document, read_document
 from chc_gating.batch.gates import GatesFile, read_gates
@@ -118,6 +124,8 @@ def assemble_batch(
     _read_panels(config.panels, directory, found)
     _read_gates(config.gates, directory, found)
     _check_rows(found, directory)
+    if "controls" not in wanted.left_out:
+        _check_cut_controls(config, found)
     found.batch = Batch(
         config_path=config_path,
         directory=directory,
@@ -285,6 +293,20 @@ def _read_gates(folder: str, directory: Path, found: Assembly) -> None:
             found.faults += file.check_against(None)
 
 
+def _check_cut_controls(config: Configuration, found: Assembly) -> None:
+    if config.controls is not None and (
+        "controls" not in found.tables or found.tables["controls"].faults
+    ):
+        return  # the sheet is at fault, which is said already
+    found.faults += control_rules.check_cut_controls(
+        found.rows(Acquisition),
+        found.file("acquisitions"),
+        controls=[row for _, row in found.rows(Control)],
+        sheet=config.controls or "the sheet of controls, which config.yaml does not name,",
+        gates={n: f.gates for n, f in found.gates.items() if f.gates is not None},
+    )
+
+
 def _check_rows(found: Assembly, directory: Path) -> None:
     draws, acquisitions = found.rows(Draw), found.rows(Acquisition)
     controls, events = found.rows(Control), found.rows(ClinicalEvent)
@@ -301,6 +323,9 @@ def _check_rows(found: Assembly, directory: Path) -> None:
     found.faults += row_rules.check_controls(controls, found.file("controls"))
     found.warnings += cross_rules.warn_of_control_markers(
         controls, found.file("controls"), found.panels
+    )
+    found.warnings += row_rules.warn_of_controls(
+        controls, found.file("controls"), panels=found.panels
     )
     found.faults += row_rules.check_clinical_events(events, found.file("clinical_events"))
     found.warnings += row_rules.warn_of_draws(draws, found.file("draws"))

@@ -144,7 +144,7 @@ def check_uses(
 def warn_of_control_markers(
     rows: Iterable[tuple[int, Control]], file: str, panels: Mapping[str, Panel]
 ) -> Iterator[str]:
-    """Yield controls of a marker that their panel does not have; no count uses controls yet."""
+    """Yield controls of a marker that their panel does not have, which serve nothing."""
     for line, row in rows:
         panel = panels.get(row.panel)
         if panel is not None and row.marker is not None and row.marker not in panel.markers:

@@ -8,9 +8,9 @@ from chc_gating.batch.explain import suggest
 from chc_gating.batch.findings import Finding
 from chc_gating.batch.marker_rules import check_markers
 from chc_gating.batch.shape_rules import check_shape
+from chc_gating.batch.slide_cut_rules import check_deciding_cuts
 from chc_gating.model.expression import Expression, ExpressionError, parse_expression
 from chc_gating.model.gates import (
-    CUT_SOURCES,
     MAX_POPULATIONS,
     ROOT,
     SCALED_KINDS,
@@ -30,9 +30,9 @@ def check_form(gates: Gates) -> Iterator[Finding]:
     for name, gate in gates.populations.items():
         yield from _check_population(name, gate, gates)
     for marker, cut in gates.cuts.items():
-        source = next(k for k in CUT_SOURCES if getattr(cut, k) is not None)
-        if source != "fixed" and not cut.is_found_on_slide:
-            yield _unbuilt(("cuts", marker, source), f"a cut from {source}", "give a fixed cut")
+        if cut.donors is not None:
+            yield _unbuilt(("cuts", marker, "donors"), "a cut from donors", "give a fixed cut")
+    yield from check_deciding_cuts(gates)
     for key in ("phenotype", "nucleated"):
         yield from _check_reference(gates, key)
     yield from check_markers(gates)

@@ -81,3 +81,13 @@ def read_lot(name: str) -> str | None:
 def spillover_file(results: Path, panel: str, control_set: str | None = None) -> Path:
     """Return a panel's spillover: from a table, for all its acquisitions, or of a control set."""
     return results / "controls" / panel / name_lot(control_set) / "spillover.json"
+
+
+def control_slide_folder(results: Path, control: str) -> Path:
+    """Return the folder of a control slide that was segmented and measured for cuts."""
+    return results / "control_slides" / control
+
+
+def cutoffs_file(results: Path, panel: str, *, control_set: str | None, gates: str) -> Path:
+    """Return the cuts that the controls of a set give a gates file."""
+    return results / "controls" / panel / name_lot(control_set) / gates / "cutoffs.json"

@@ -12,6 +12,7 @@ from chc_gating.batch.configuration import SHEETS
 from chc_gating.batch.rows import Row
 from chc_gating.batch.settings import Configuration, Settings
 from chc_gating.batch.tables import column_kind
+from chc_gating.model.control_cuts import ControlCut
 from chc_gating.model.gates import WRITTEN_BY_NOBODY, Cut, Gates, PopulationGate
 from chc_gating.model.panel import Channel, Panel, Transform
 from chc_gating.model.segmentation import SegmentationChoice
@@ -29,6 +30,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "population": PopulationGate,
     "cut": Cut,
     "background": BackgroundCut,
+    "control_cut": ControlCut,
 }
 _NAMED_BY_FILE = "name"
 _MARKED = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)

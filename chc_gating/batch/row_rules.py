@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from chc_gating.batch.rows import Acquisition, ClinicalEvent, Control, Draw
 from chc_gating.errors import Fault
+from chc_gating.model.panel import Panel
 
 _BEADS = ("bead_population", "beads_added", "blood_in_tube_ml")
 _FLOW_ONLY = ("dilution_factor", "volume_acquired_ul", "bead_lot_cv", *_BEADS)
@@ -173,6 +174,21 @@ def check_controls(rows: Iterable[tuple[int, Control]], file: str) -> Iterator[F
                 "marker",
                 row.marker,
             )
+
+
+def warn_of_controls(
+    rows: Iterable[tuple[int, Control]], file: str, *, panels: Mapping[str, Panel]
+) -> Iterator[str]:
+    """Yield columns of controls that are filled and not used."""
+    for line, row in rows:
+        panel = panels.get(row.panel)
+        is_slide = panel is None or panel.modality == "image"
+        if is_slide and row.kind != "single_stain":
+            continue
+        for name in ("image", "pixel_size_um"):
+            if name in row.model_fields_set and getattr(row, name) not in (None, 0):
+                used = "only of slides that cuts are taken from"
+                yield f"{file}, row {line}, {name}: not used; {used}"
 
 
 def check_clinical_events(rows: Iterable[tuple[int, ClinicalEvent]], file: str) -> Iterator[Fault]:

@@ -236,9 +236,24 @@ class Control(Row):
     kind: ControlKind = _column(
         "choice", "`unstained`, `single_stain`, `fmo` or `isotype`.", default=REQUIRED
     )
-    marker: str | None = _column("text", "The stained marker; for `fmo` the omitted one.")
+    marker: str | None = _column(
+        "text", "The stained marker; for `fmo` the omitted one; for `isotype` blank: all."
+    )
     file: str = _column(
         "path", "The raw file, relative to the working directory.", default=REQUIRED, min_length=1
+    )
+    image: int = _column(
+        "integer",
+        "Of a slide that cuts are taken from: index of the image in a file of several.",
+        default=0,
+        unit="index from 0",
+        ge=0,
+    )
+    pixel_size_um: float | None = _column(
+        "number",
+        "Of a slide that cuts are taken from: size of a pixel, where the file does not say it.",
+        unit="um",
+        gt=0,
     )
 
 

@@ -26,7 +26,8 @@ class Settings(Record):
     min_events: int = Field(
         default=1000,
         ge=0,
-        description="Events of the phenotype population below which a draw is not counted.",
+        description="Events of the phenotype population below which a draw is not counted, and a "
+        "control gives no cut.",
         json_schema_extra={"unit": "events"},
     )
     min_donors: int = Field(

@@ -9,6 +9,7 @@ import typer
 
 from chc_gating.cli.app import app
 from chc_gating.cli.options import (
+    CutoffsFile,
     Gates,
     ImageIndex,
     LogLevel,
@@ -68,6 +69,71 @@ def spillover_command(
 
 
 @app.command(
+    "cutoffs",
+    epilog="Example: chc cutoffs --fmo CK=results/fmo_ck --panel if4.yaml --gates chc.yaml "
+    "--output cutoffs.json",
+)
+def cutoffs_command(
+    panel: Panel,
+    gates: Gates,
+    output: OutputFile,
+    fmo: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="MARKER=PATH of the control without this stain: an FCS file, or the folder of "
+            "`chc measure` on a slide; may be repeated."
+        ),
+    ] = None,
+    isotype: Annotated[
+        list[str] | None,
+        typer.Option(help="MARKER=PATH of the isotype control; =PATH: of every marker."),
+    ] = None,
+    unstained: Annotated[
+        list[Path] | None, typer.Option(help="PATH of the unstained control.")
+    ] = None,
+    spillover: SpilloverFile = None,
+    bead_population: Annotated[
+        list[str] | None, typer.Option(help="Population of counting beads, left out.")
+    ] = None,
+    min_events: Annotated[
+        int, typer.Option(min=0, help="Events of a control below which it gives no cut.")
+    ] = 1000,
+    record_faults: RecordFaults = False,
+    threads: OneThread = 1,
+    log_level: LogLevel = "warning",
+) -> None:
+    """Take cuts from controls, in compensated linear units (grey levels on slides)."""
+    from chc_gating.stages.cutoffs import ControlSource, cutoffs
+
+    controls = [
+        ControlSource("fmo", *_split_control("--fmo", text, needs_marker=True))
+        for text in fmo or []
+    ]
+    controls += [
+        ControlSource("isotype", *_split_control("--isotype", text, needs_marker=False))
+        for text in isotype or []
+    ]
+    controls += [ControlSource("unstained", None, folder) for folder in unstained or []]
+    cutoffs(
+        controls,
+        panel=panel,
+        gates=gates,
+        output=output,
+        spillover=spillover,
+        beads=bead_population or (),
+        min_events=min_events,
+        record_faults=record_faults,
+    )
+
+
+def _split_control(option: str, text: str, *, needs_marker: bool) -> tuple[str | None, Path]:
+    marker, sign, path = text.partition("=")
+    if not sign or not path or (needs_marker and not marker):
+        raise typer.BadParameter(f"{option} is MARKER=PATH, such as CK=results/ck; it is {text}")
+    return marker or None, Path(path)
+
+
+@app.command(
     "gate-flow",
     epilog="Example: chc gate-flow p01.fcs --panel chc4.yaml --gates chc.yaml --output p01/",
 )
@@ -77,6 +143,7 @@ def gate_flow_command(
     gates: Gates,
     output: OutputFolder,
     spillover: SpilloverFile = None,
+    cutoffs: CutoffsFile = None,
     bead_population: Annotated[
         str | None, typer.Option(help="Population of counting beads.")
     ] = None,
@@ -94,6 +161,7 @@ def gate_flow_command(
         gates=gates,
         output=output,
         spillover=spillover,
+        cutoffs=cutoffs,
         bead_population=bead_population,
         threads=threads,
         record_faults=record_faults,
@@ -200,6 +268,7 @@ def gate_image_command(
         ),
     ] = None,
     spillover: SpilloverFile = None,
+    cutoffs: CutoffsFile = None,
     control_crops: Annotated[
         int, typer.Option(min=0, max=1000, help="Crops of random cells that are no candidates.")
     ] = 24,
@@ -218,6 +287,7 @@ def gate_image_command(
         output=output,
         labels=labels,
         spillover=spillover,
+        cutoffs=cutoffs,
         control_crops=control_crops,
         threads=threads,
         record_faults=record_faults,

@@ -42,6 +42,9 @@ StitchingFile = Annotated[
 SpilloverFile = Annotated[
     Path | None, typer.Option("--spillover", help="spillover.json of `chc spillover`.")
 ]
+CutoffsFile = Annotated[
+    Path | None, typer.Option("--cutoffs", help="cutoffs.json of `chc cutoffs`.")
+]
 Results = Annotated[Path, typer.Option("--results", help="Folder of the batch's results.")]
 Config = Annotated[
     Path,

@@ -7,7 +7,7 @@ million is decided by the tail of the first.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +19,7 @@ from chc_gating.gating.run import BATCH_EVENTS, run_plan
 from chc_gating.model.acquisition import AppliedCut, CutBackground
 from chc_gating.model.events import EventStream, FloatArray
 from chc_gating.model.expression import parse_expression
-from chc_gating.model.gates import ROOT, Gates
+from chc_gating.model.gates import Gates
 from chc_gating.model.panel import Panel
 from chc_gating.model.slide_cuts import BackgroundCut
 from chc_gating.model.spillover import Spillover
@@ -66,7 +66,7 @@ def find_background_cuts(
         return {}
     plan = compile_gates(
         panel,
-        _gates_above(gates, wanted),
+        gates_above(gates),
         channels=stream.channels,
         labels=stream.labels,
         spillover=spillover,
@@ -97,6 +97,17 @@ def find_background_cuts(
             majority_stains=panel.channels[channel].role == "leukocyte",
         )
     return found
+
+
+def list_fraction_channels(panel: Panel, gates: Gates) -> tuple[str, ...]:
+    """Return the channels whose cells are called by their share of positive pixels."""
+    found = []
+    for marker, cut in gates.cuts.items():
+        channel = panel.markers[marker]
+        if cut.is_found_on_slide:
+            rule = cut.background_of(panel.channels[channel].role)
+            found += [channel] if rule.fraction is not None else []
+    return tuple(found)
 
 
 def apply_rule(
@@ -174,32 +185,43 @@ def _stains(rule: BackgroundCut, values: FloatArray, level: PixelLevel | None) -
     return float(np.median(values)) > bright
 
 
-def _gates_above(gates: Gates, wanted: Mapping[str, BackgroundCut]) -> Gates:
-    """Return what decides the phenotype population, without the cuts that are to be found."""
-    needed: set[str] = set()
-    waiting = [gates.phenotype]
+def gates_above(gates: Gates, *, also: Iterable[str] = ()) -> Gates:
+    """Return what decides the phenotype population, and others, with fixed cuts alone.
+
+    Raises ChcError where that population hangs on a cut that has to be found among its events.
+    """
+    needed, used = set[str](), set[str]()
+    waiting = {gates.phenotype, *also}
     while waiting:
-        name = waiting.pop()
-        if name != ROOT and name not in needed and name in gates.populations:
-            needed.add(name)
-            waiting += [gates.populations[name].parent, *gates.populations[name].references]
-    for name in sorted(needed):
-        rule = gates.populations[name].when
-        for marker in () if rule is None else parse_expression(rule).markers:
-            if marker in wanted:
-                raise ChcError(
-                    f"gates {gates.name}: cut of {marker} is found among the cells of "
-                    f"{gates.phenotype}, which population {name} decides by {marker} itself; "
-                    "give it as fixed"
-                )
+        above = set[str]().union(*map(gates.populations_above, waiting)) - needed
+        markers = {marker for name in sorted(above) for marker in _read_markers(gates, name)}
+        calls = [gates.markers[marker] for marker in markers if marker in gates.markers]
+        needed, used = needed | above, used | markers
+        named = {name for call in calls for name in (call.positive, call.negative)}
+        waiting = {name for name in named if name is not None} - needed
     return gates.model_copy(
         update={
             "populations": {n: g for n, g in gates.populations.items() if n in needed},
             "nucleated": None,
-            "cuts": {m: cut for m, cut in gates.cuts.items() if m not in wanted},
+            "cuts": {m: cut for m, cut in gates.cuts.items() if cut.fixed is not None},
+            "markers": {m: call for m, call in gates.markers.items() if m in used},
             "phenotypes": {},
         }
     )
+
+
+def _read_markers(gates: Gates, population: str) -> tuple[str, ...]:
+    """Return the markers that a population's rule names; none may have a cut still to be found."""
+    rule = gates.populations[population].when
+    markers = () if rule is None else parse_expression(rule).markers
+    for marker in markers:
+        if marker in gates.cuts and gates.cuts[marker].fixed is None:
+            raise ChcError(
+                f"gates {gates.name}: cut of {marker} is found among the events of "
+                f"{gates.phenotype}, which population {population} decides by {marker} itself; "
+                "give it as fixed"
+            )
+    return markers
 
 
 def _choose_cells(stream: EventStream, plan: GatePlan, phenotype: str) -> np.ndarray:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Container
 
 from chc_gating.errors import ChcError
-from chc_gating.model.gates import CUT_SOURCES, SCALED_KINDS, Gates
+from chc_gating.model.gates import SCALED_KINDS, Gates
 
 
 def refuse_unbuilt(gates: Gates, *, found: Container[str] = ()) -> None:
     """Raise ChcError for the first thing in a gates file that cannot be compiled yet.
 
-    found : markers whose cuts were found on the slide.
+    found : markers whose cuts were found on the slide or taken from controls.
     """
     if gates.awaits_sample:
         raise ChcError(
@@ -34,8 +34,13 @@ def refuse_unbuilt(gates: Gates, *, found: Container[str] = ()) -> None:
                 f"gates {gates.name}: cut of {marker}: is found on a slide's cells; "
                 "gate a slide with chc gate-image, or give it as fixed"
             )
-        if cut.fixed is None:
-            source = next(s for s in CUT_SOURCES if getattr(cut, s) is not None)
+        if cut.control_kind is not None:
             raise ChcError(
-                f"gates {gates.name}: cut of {marker}: {source} is not built yet; give it as fixed"
+                f"gates {gates.name}: cut of {marker}: is taken from the {cut.control_kind} "
+                "control; run chc cutoffs on it and give the result with --cutoffs"
+            )
+        if cut.fixed is None:
+            raise ChcError(
+                f"gates {gates.name}: cut of {marker}: {cut.source} is not built yet; give it as "
+                "fixed"
             )

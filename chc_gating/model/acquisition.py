@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from chc_gating.model.control_cuts import CutControl
 from chc_gating.model.gates import Gates
 from chc_gating.model.panel import Modality, Panel
 from chc_gating.model.record import Record
@@ -89,7 +90,7 @@ class CutBackground(Record):
 
 class AppliedCut(Record):
     """A marker's cut as it was applied, in compensated linear units; a share of pixels where its
-    background says so.
+    background says so. ``background`` and ``control``: what it was found from, if it was.
     """
 
     marker: str
@@ -98,6 +99,7 @@ class AppliedCut(Record):
     high: float
     source: str
     background: CutBackground | None = None
+    control: CutControl | None = None
 
 
 class AppliedSpillover(Record):

@@ -65,6 +65,12 @@ DRAW_FLAGS: dict[str, str] = {
     "majority_not_negative": (
         "a cut was found from the slide's negative majority, but most of its cells look positive"
     ),
+    "false_events_expected": (
+        "a cut from a control lies where more than 1 false event is expected in this many events"
+    ),
+    "control_too_shallow": (
+        "a control of a cut has too few events to show that at most 1 false event is expected"
+    ),
     "sensitive_to_cuts": "CHC or CTC change by more than half when all cuts move by 10 %",
     "cells_touch": "more than half of the candidates touch a neighbour on the slide",
     "neighbours_explain": (

@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
+from chc_gating.model.control_cuts import CUT_CONTROLS, ControlCut, CutControlKind
 from chc_gating.model.imported_gates import ImportedGate, ImportedMatrix
 from chc_gating.model.panel import Role
 from chc_gating.model.record import MarkerName, Record
@@ -187,22 +188,24 @@ RULE_KEYS = (
 )
 
 
-class ControlCut(Record):
-    """A cut taken from a control: a quantile of its events plus so many robust SDs."""
-
-    quantile: float | None = Field(default=None, gt=0, lt=1)
-    plus_sd: float | None = Field(default=None, ge=0)
-
-
 class Cut(Record):
     """Where a marker turns positive; ``indeterminate`` is the band [low, high) around it."""
 
     fixed: float | None = Field(
         default=None, description="The marker is positive at or above this value."
     )
-    fmo: ControlCut | None = Field(default=None, description=_UNBUILT)
-    isotype: ControlCut | None = Field(default=None, description=_UNBUILT)
-    unstained: ControlCut | None = Field(default=None, description=_UNBUILT)
+    fmo: ControlCut | None = Field(
+        default=None,
+        description="Taken from the control set's control without this marker's stain, see below.",
+    )
+    isotype: ControlCut | None = Field(
+        default=None,
+        description="Likewise, from the isotype control of this marker, or else from the one that "
+        "names no marker.",
+    )
+    unstained: ControlCut | None = Field(
+        default=None, description="Likewise, from the unstained control."
+    )
     donors: ControlCut | None = Field(default=None, description=_UNBUILT)
     background: BackgroundCut | None = Field(
         default=None,
@@ -242,7 +245,30 @@ class Cut(Record):
                 "a cut that is found on each slide is in compensated units and takes its band as "
                 "multiples: background: {band: [0.7, 1.4]}"
             )
+        if self.control_kind is not None and (self.indeterminate or self.scale != "compensated"):
+            raise ValueError(
+                "a cut that is taken from a control is in compensated units and takes its band as "
+                f"multiples: {self.control_kind}: {{band: [0.7, 1.4]}}"
+            )
         return self
+
+    @property
+    def source(self) -> str:
+        """The one key that says where the cut comes from."""
+        return next(key for key in CUT_SOURCES if getattr(self, key) is not None)
+
+    @property
+    def control_kind(self) -> CutControlKind | None:
+        """The kind of control that gives the cut, None where it comes from elsewhere."""
+        return next((kind for kind in CUT_CONTROLS if getattr(self, kind) is not None), None)
+
+    @property
+    def of_control(self) -> ControlCut:
+        """The rule that takes the cut from a control."""
+        rule = None if self.control_kind is None else getattr(self, self.control_kind)
+        if not isinstance(rule, ControlCut):
+            raise AssertionError("asked for a cut that is taken from a control")
+        return rule
 
     @property
     def is_found_on_slide(self) -> bool:
@@ -329,6 +355,23 @@ class Gates(Record):
     def awaits_sample(self) -> bool:
         """Whether the populations are those of a workspace's sample, still to be chosen."""
         return self.source is not None and not self.populations
+
+    @property
+    def control_cuts(self) -> dict[str, CutControlKind]:
+        """The markers whose cut is taken from a control, and the kind of that control."""
+        kinds = {marker: cut.control_kind for marker, cut in self.cuts.items()}
+        return {marker: kind for marker, kind in kinds.items() if kind is not None}
+
+    def populations_above(self, name: str) -> set[str]:
+        """Return the populations that decide one: itself, its parents, and what these look at."""
+        needed: set[str] = set()
+        waiting = [name]
+        while waiting:
+            name = waiting.pop()
+            if name != ROOT and name not in needed and name in self.populations:
+                needed.add(name)
+                waiting += [self.populations[name].parent, *self.populations[name].references]
+        return needed
 
     @property
     def called(self) -> frozenset[str]:

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from chc_gating.model.acquisition import AppliedCut
+from chc_gating.model.control_cuts import FALSE_EVENTS_ALLOWED, CutControl
 from chc_gating.model.events import FloatArray
 from chc_gating.model.panel import Panel
 from chc_gating.reporting.numerals import format_amount
@@ -93,8 +94,39 @@ def _percent(share: float) -> str:
     return "over 999 %" if share > 9.99 else f"{100 * share:.0f} %"
 
 
+def describe_control(control: CutControl) -> str:
+    """Return what a control gave, and what it supports for the events that it was applied to."""
+    plus = "" if control.plus_sd == 0 else f" plus {control.plus_sd:g} robust SD"
+    words = (
+        f"{control.kind} control {', '.join(control.files)}: {control.quantile:g} quantile"
+        f" ({format_amount(control.quantile_value)}){plus}, median {format_amount(control.level)}"
+        f" and robust SD {format_amount(control.sd)} of {control.events:,} events, of which"
+        f" {control.events_at_or_above:,} at or above the cut"
+    )
+    if (
+        control.sample_events is None
+        or control.expected_false is None
+        or control.false_upper95 is None
+        or control.events_needed is None
+    ):
+        return words
+    warning = "; MORE THAN 1 FALSE EVENT" if control.expected_false > FALSE_EVENTS_ALLOWED else ""
+    depth = (
+        "deep enough"
+        if control.events >= control.events_needed
+        else f"too shallow: {control.events_needed:,} events would show at most 1"
+    )
+    return (
+        f"{words}; false events among {control.sample_events:,} here by the quantile "
+        f"{format_amount(control.expected_false)}{warning}, by the control's own at most "
+        f"{format_amount(control.false_upper95)} (95 %), {depth}"
+    )
+
+
 def describe_cut_source(cut: AppliedCut) -> str:
-    """Return where a cut comes from, with the background that it was found from."""
+    """Return where a cut comes from, with the background or control that it was found from."""
+    if cut.control is not None:
+        return describe_control(cut.control)
     found = cut.background
     if found is None:
         return cut.source

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from chc_gating.model.acquisition import AcquisitionResult, PhenotypeCount, PopulationCount
-from chc_gating.model.gates import CUT_SOURCES, ROOT, Cut, PopulationGate
+from chc_gating.model.gates import ROOT, Cut, PopulationGate
 from chc_gating.model.imported_gates import ImportedGate
 from chc_gating.model.phenotypes import CANDIDATE_CLASSES
 
@@ -184,12 +184,20 @@ def describe_slide_cut(cut: Cut) -> str:
     return f"found on the slide: {rule.k_sd:g} SD above its negative {rule.of}{times}"
 
 
+def describe_control_cut(cut: Cut) -> str:
+    """Return how a control gives a cut."""
+    rule = cut.of_control
+    plus = "" if rule.plus_sd == 0 else f" plus {rule.plus_sd:g} SD"
+    return f"from the {cut.control_kind} control: its {rule.quantile:g} quantile{plus}"
+
+
 def describe_cut(cut: Cut) -> str:
     """Return a cut as the gates file gives it, in one line."""
     if cut.is_found_on_slide:
         return describe_slide_cut(cut)
-    source = next(name for name in CUT_SOURCES if getattr(cut, name) is not None)
-    text = _plain(cut.fixed) if cut.fixed is not None else f"from the {source} control"
+    if cut.control_kind is not None:
+        return describe_control_cut(cut)
+    text = _plain(cut.fixed) if cut.fixed is not None else f"from {cut.source}"
     if cut.indeterminate is None:
         return text
     return f"{text}, indeterminate from {_plain(cut.indeterminate[0])} to " + _plain(

@@ -11,7 +11,8 @@ from chc_gating.errors import ChcError, ConfigError, Fault, RawFileError
 from chc_gating.flow.fcs import FcsFile, open_fcs
 from chc_gating.flow.repairs import split_harmless
 from chc_gating.gating.file_channels import FileChannels
-from chc_gating.model.gates import Gates
+from chc_gating.model.control_cuts import CUT_CONTROLS
+from chc_gating.model.gates import Cut, Gates
 from chc_gating.model.panel import SPILLOVER_WORDS, Panel
 from chc_gating.model.spillover import Spillover
 
@@ -170,7 +171,7 @@ class FileCheck:
                 )
             compile_gates(
                 panel,
-                imported.gates,
+                _fix_control_cuts(imported.gates),
                 channels=channels,
                 labels=labels,
                 spillover=spillover,
@@ -219,7 +220,7 @@ class FileCheck:
         from chc_gating.imaging.slide import open_slide
 
         image, pixel_size_um = 0, None
-        if isinstance(row, Acquisition):
+        if isinstance(row, Acquisition) or row.kind in CUT_CONTROLS:
             image, pixel_size_um = row.image, row.pixel_size_um
         with open_slide(
             path, image=image, pixel_size_um=pixel_size_um, channel_names=panel.channel_names
@@ -244,6 +245,12 @@ class FileCheck:
         except RawFileError as error:
             place = (self._found.file("acquisitions"), line, "labels", labels)
             self.file_faults.append(_fault(error, path, *place))
+
+
+def _fix_control_cuts(gates: Gates) -> Gates:
+    """Return gates whose cuts from controls are some number, so that they compile before a run."""
+    fixed = {marker: Cut(fixed=0.0) for marker in gates.control_cuts}
+    return gates.model_copy(update={"cuts": {**gates.cuts, **fixed}})
 
 
 def _fault(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from chc_gating.gating.empty import explain_empty
 from chc_gating.gating.plan import GatePlan
 from chc_gating.gating.result import GatingResult
 from chc_gating.gating.run import run_plan
+from chc_gating.model.acquisition import AppliedCut
 from chc_gating.model.spillover import Spillover
 from chc_gating.stages.acquisition import (
     Measured,
@@ -26,6 +28,7 @@ from chc_gating.stages.acquisition import (
     write_gated,
     write_not_counted,
 )
+from chc_gating.stages.apply_cutoffs import judge_cutoffs, read_cutoffs, require_cutoffs
 from chc_gating.stages.candidates_table import candidates_table
 from chc_gating.stages.flowjo import choose_sample, rename_in_sample
 from chc_gating.stages.progress import show_progress
@@ -42,6 +45,7 @@ def gate_flow(
     gates: Path,
     output: Path,
     spillover: Path | None = None,
+    cutoffs: Path | None = None,
     bead_population: str | None = None,
     threads: int = 1,
     record_faults: bool = False,
@@ -49,11 +53,13 @@ def gate_flow(
 ) -> None:
     """Gate one FCS file and write its result folder.
 
+    ``cutoffs`` is the cutoffs.json that gates with cuts from controls need.
     Raises ConfigError for faults of panel and gates; RawFileError for a fault inside the file,
     unless ``record_faults`` makes that a result (``status: not_counted``).
     """
     the_panel = load_panel(panel)
     the_gates = load_gates(gates, panel=the_panel)
+    require_cutoffs(cutoffs, the_gates)
     origin = Origin(
         panel=the_panel,
         gates=the_gates,
@@ -63,12 +69,18 @@ def gate_flow(
             describe_input("gates", gates),
             *describe_source(gates, the_gates),
             *([describe_input("spillover", spillover)] if spillover else []),
+            *([describe_input("cutoffs", cutoffs)] if cutoffs else []),
         ),
         parameters={"bead_population": bead_population},
     )
     try:
         result, origin, measured = _gate(
-            file, origin, spillover=spillover, bead_population=bead_population, threads=threads
+            file,
+            origin,
+            spillover=spillover,
+            cuts=read_cutoffs(cutoffs, the_panel, the_gates),
+            bead_population=bead_population,
+            threads=threads,
         )
     except RawFileError as error:
         if not record_faults:
@@ -86,6 +98,7 @@ def _gate(
     origin: Origin,
     *,
     spillover: Path | None,
+    cuts: Mapping[str, AppliedCut],
     bead_population: str | None,
     threads: int,
 ) -> tuple[GatingResult, Origin, Measured]:
@@ -100,12 +113,13 @@ def _gate(
             origin,
             own=imported.spillover,
             spillover=spillover,
+            cuts=cuts,
             bead_population=bead_population,
         )
     except RawFileError as error:
         raise RawFileError(f"{file}: {error}") from None
     stream = show_progress(fcs.event_stream(), f"gating {file.name}")
-    result = run_plan(stream, plan, threads=threads)
+    result, doubts = judge_cutoffs(run_plan(stream, plan, threads=threads))
     bins = assess_time(result)
     measured = Measured(
         saturated=[
@@ -126,7 +140,7 @@ def _gate(
             *imported.notes,
             *explain_empty(result, plan, origin.gates, stream),
         ),
-        draw_flags=["time_unstable"] if any(b.unstable for b in bins) else [],
+        draw_flags=[*doubts, *(["time_unstable"] if any(b.unstable for b in bins) else [])],
     )
     return result, origin, measured
 
@@ -137,6 +151,7 @@ def _compile(
     *,
     own: Spillover | None,
     spillover: Path | None,
+    cuts: Mapping[str, AppliedCut],
     bead_population: str | None,
 ) -> tuple[GatePlan, Spillover | None]:
     """Return the plan and the spillover; ``own`` is that of the workspace, which wins."""
@@ -153,6 +168,7 @@ def _compile(
         channels=fcs.channels,
         labels=fcs.markers,
         spillover=found,
+        found_cuts=cuts,
         bead_population=bead_population,
         file_spillover=find_file_spillover(
             origin.gates, keywords=fcs.keywords, channels=fcs.channels, labels=fcs.markers

@@ -14,7 +14,11 @@ from chc_gating.batch import layout
 from chc_gating.batch.gates import load_gates
 from chc_gating.batch.panels import load_panel
 from chc_gating.errors import RawFileError
-from chc_gating.gating.background_cuts import PixelLevel, find_background_cuts
+from chc_gating.gating.background_cuts import (
+    PixelLevel,
+    find_background_cuts,
+    list_fraction_channels,
+)
 from chc_gating.gating.compile import compile_gates
 from chc_gating.gating.result import GatingResult
 from chc_gating.gating.run import run_plan
@@ -26,8 +30,6 @@ from chc_gating.kernels.plan_arrays import PlanArrays
 from chc_gating.model.acquisition import AppliedCut
 from chc_gating.model.events import EventStream
 from chc_gating.model.flags import LOST_FLAG, event_flag_bit, event_flag_names
-from chc_gating.model.gates import Gates
-from chc_gating.model.panel import Panel
 from chc_gating.model.spillover import Spillover
 from chc_gating.stages.acquisition import (
     Measured,
@@ -36,6 +38,7 @@ from chc_gating.stages.acquisition import (
     write_gated,
     write_not_counted,
 )
+from chc_gating.stages.apply_cutoffs import judge_cutoffs, read_cutoffs, require_cutoffs
 from chc_gating.stages.autofluorescence import subtract_autofluorescence
 from chc_gating.stages.candidate_crops import CONTROL_CROPS, Opening, find_labels, write_slide_crops
 from chc_gating.stages.candidates_table import candidates_table
@@ -60,6 +63,7 @@ def gate_image(
     output: Path,
     labels: Path | None = None,
     spillover: Path | None = None,
+    cutoffs: Path | None = None,
     control_crops: int = CONTROL_CROPS,
     threads: int = 1,
     record_faults: bool = False,
@@ -68,7 +72,8 @@ def gate_image(
 
     ``measured`` is the folder that `chc measure` wrote; the image of the file and its pixel size
     are those that it was measured with. Outlines in crops are of the labels.tif in ``labels``, by
-    default of the one in ``measured``; with neither, crops have none. A slide that could not be
+    default of the one in ``measured``; with neither, crops have none. ``cutoffs`` is the
+    cutoffs.json that gates with cuts from controls need. A slide that could not be
     measured is passed on as not counted.
 
     Raises ConfigError for faults of panel and gates; RawFileError where the slide can no longer
@@ -76,6 +81,7 @@ def gate_image(
     """
     the_panel = load_panel(panel)
     the_gates = load_gates(gates, panel=the_panel)
+    require_cutoffs(cutoffs, the_gates)
     measurement = read_record(measured / layout.MEASUREMENT, Measurement)
     origin = Origin(
         panel=the_panel,
@@ -86,6 +92,7 @@ def gate_image(
             describe_input("gates", gates),
             *describe_source(gates, the_gates),
             *([describe_input("spillover", spillover)] if spillover else []),
+            *([describe_input("cutoffs", cutoffs)] if cutoffs else []),
         ),
         parameters=measurement.parameters,
     )
@@ -95,7 +102,8 @@ def gate_image(
             _write_nothing(folder, origin, reason=reason)
             return
         try:
-            fractions = _find_fractions(the_panel, the_gates)
+            given = read_cutoffs(cutoffs, the_panel, the_gates)
+            fractions = list_fraction_channels(the_panel, the_gates)
             cells = cell_stream(measured / layout.MEASUREMENTS, the_panel, fractions=fractions)
             cells = _flag_lost(cells, measured / layout.TILES, measurement)
             found = subtract_autofluorescence(
@@ -107,7 +115,8 @@ def gate_image(
             cuts = find_background_cuts(
                 cells.stream, the_panel, the_gates, spillover=found, levels=_levels(measurement)
             )
-            result = _gate(cells, origin, spillover=found, cuts=cuts, threads=threads)
+            result = _gate(cells, origin, spillover=found, cuts=given | cuts, threads=threads)
+            result, doubts = judge_cutoffs(result)
             field = build_field(cells, measurement)
             told = explain(result, field, origin=origin, measured=measured, measurement=measurement)
             result = told.result
@@ -131,21 +140,10 @@ def gate_image(
             spillover=None if found is None else describe_spillover(found),
             slide=measurement.slide,
             repairs=measurement.repairs,
-            draw_flags=_cut_flags(result),
+            draw_flags=(*_cut_flags(result), *doubts),
         )
         write_gated(folder, result=result, origin=origin, measured=facts)
         _write_tables(folder, result, cells, explanations=told.columns)
-
-
-def _find_fractions(panel: Panel, gates: Gates) -> tuple[str, ...]:
-    """Return the channels whose cells are called by their share of positive pixels."""
-    found = []
-    for marker, cut in gates.cuts.items():
-        channel = panel.markers[marker]
-        if cut.is_found_on_slide:
-            rule = cut.background_of(panel.channels[channel].role)
-            found += [channel] if rule.fraction is not None else []
-    return tuple(found)
 
 
 def _levels(measurement: Measurement) -> dict[str, PixelLevel]:

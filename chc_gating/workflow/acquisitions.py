@@ -1,13 +1,12 @@
-"""What the rules of tubes and of slides ask alike: raw file, panel, gates, spillover, folder."""
+"""What the rules of tubes and of slides ask alike: raw file, panel, gates, controls, folder."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from chc_gating.batch import layout
+from chc_gating.batch.control_rules import choose_control_set
 from chc_gating.batch.rows import Acquisition
 from chc_gating.model.panel import SPILLOVER_WORDS
-from chc_gating.workflow.jobs import Jobs, Wildcards
+from chc_gating.workflow.jobs import Jobs, Wildcards, list_existing
 
 
 class AcquisitionJobs(Jobs):
@@ -21,16 +20,8 @@ class AcquisitionJobs(Jobs):
         return self._row(wildcards).file
 
     def existing_raw_file(self, wildcards: Wildcards) -> list[str]:
-        """Return the raw file if it exists: a missing one is a result, not a failed run.
-
-        Of a slide that is a folder, the folder and the files that lie directly in it: the TIFFs of
-        its channels, or the metadata of a zarr store (a chunk that changes is not seen).
-        """
-        path = Path(self.raw_file(wildcards))
-        if path.is_dir():
-            files = sorted(file.as_posix() for file in path.iterdir() if file.is_file())
-            return [path.as_posix(), *files]
-        return [self.raw_file(wildcards)] if path.is_file() else []
+        """Return the raw file of an acquisition, and what lies in it, if it exists."""
+        return list_existing(self.raw_file(wildcards))
 
     def panel_file(self, wildcards: Wildcards) -> str:
         """Return the panel file of an acquisition."""
@@ -57,13 +48,24 @@ class AcquisitionJobs(Jobs):
         source = self.batch.panels[row.panel].spillover
         if source in SPILLOVER_WORDS and source != "controls":
             return []
-        group = _choose_control_set(row) if source == "controls" else None
+        group = choose_control_set(row) if source == "controls" else None
         return [layout.spillover_file(self.results, row.panel, group).as_posix()]
 
-    def _spillover_option(self, wildcards: Wildcards) -> list[str]:
-        return [word for path in self.spillover_files(wildcards) for word in ("--spillover", path)]
+    def cutoffs_files(self, wildcards: Wildcards) -> list[str]:
+        """Return the cuts that an acquisition's gates take from controls: none, or one file."""
+        row = self._row(wildcards)
+        if not self.batch.gates[row.gates].control_cuts:
+            return []
+        chosen = choose_control_set(row)
+        path = layout.cutoffs_file(self.results, row.panel, control_set=chosen, gates=row.gates)
+        return [path.as_posix()]
 
-
-def _choose_control_set(row: Acquisition) -> str | None:
-    """Return the controls that an acquisition uses: its own set, else its lot's."""
-    return row.control_set if row.control_set is not None else row.lot
+    def _options_of_controls(self, wildcards: Wildcards) -> list[str]:
+        """Return the options that name the spillover and the cuts of an acquisition."""
+        given = {
+            "--spillover": self.spillover_files(wildcards),
+            "--cutoffs": self.cutoffs_files(wildcards),
+        }
+        return [
+            word for option, paths in given.items() for path in paths for word in (option, path)
+        ]

@@ -18,7 +18,7 @@ class FlowJobs(AcquisitionJobs):
 
     def gate_flow_options(self, wildcards: Wildcards) -> str:
         """Return the options of `chc gate-flow` that come from the acquisition's row."""
-        words = self._spillover_option(wildcards)
+        words = self._options_of_controls(wildcards)
         beads = self._row(wildcards).bead_population
         if beads is not None:
             words += ["--bead-population", beads]

@@ -102,7 +102,7 @@ class ImageJobs(AcquisitionJobs):
     def gate_image_options(self, wildcards: Wildcards) -> str:
         """Return the options of `chc gate-image`."""
         settings = ["--control-crops", str(self.batch.settings.control_crops)]
-        return shlex.join([*self._spillover_option(wildcards), *settings])
+        return shlex.join([*self._options_of_controls(wildcards), *settings])
 
     def tool_pattern(self, tool: str) -> str:
         """Return a pattern that matches the slides whose panels name this tool, and no other."""

@@ -17,6 +17,7 @@ class Wildcards(Protocol):
     """The wildcards of a job, as Snakemake hands them to an input function."""
 
     acquisition: str
+    control: str
     control_set: str
     draw: str
     panel: str
@@ -43,6 +44,19 @@ class Jobs:
     def judging(self, _wildcards: Wildcards) -> str:
         """Return the settings by which a page holds counts against limits, as one text."""
         return write_facts(pick_settings(self.batch, *JUDGING_SETTINGS))
+
+
+def list_existing(file: str) -> list[str]:
+    """Return a raw file if it exists: a missing one is a result, not a failed run.
+
+    Of a slide that is a folder, the folder and the files that lie directly in it: the TIFFs of
+    its channels, or the metadata of a zarr store (a chunk that changes is not seen).
+    """
+    path = Path(file)
+    if path.is_dir():
+        files = sorted(part.as_posix() for part in path.iterdir() if part.is_file())
+        return [path.as_posix(), *files]
+    return [file] if path.is_file() else []
 
 
 def match_one_of(ids: Iterable[str]) -> str:

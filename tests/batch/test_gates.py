@@ -126,10 +126,10 @@ WRONG = [
     ),
     (
         "{fixed: 3000}",
-        "{fmo: {quantile: 0.9999, plus_sd: 3}}",
+        "{donors: {}}",
         7,
-        "cuts.VIA.fmo",
-        "a cut from fmo is not built",
+        "cuts.VIA.donors",
+        "a cut from donors is not built",
     ),
     ("populations:", "file: gates.xml\npopulations:", 2, "populations", "come from gates.xml"),
     ("populations:", "group: A\npopulations:", 1, "group", "is a group of a FlowJo workspace"),

@@ -22,7 +22,7 @@ COLUMNS = {
     "control_set operator replicate fraction_stained fraction_acquired dilution_factor "
     "volume_acquired_ul bead_population beads_added bead_lot_cv blood_in_tube_ml "
     "volume_plated_ml pixel_size_um camera_tile_px flat_field dark_level labels note",
-    "controls": "control panel control_set kind marker file",
+    "controls": "control panel control_set kind marker file image pixel_size_um",
     "biomarkers": "patient date analyte value unit",
     "clinical_events": "patient date end_date kind detail",
 }
@@ -88,6 +88,14 @@ def test_a_file_is_not_asked_for_its_own_name(name: str) -> None:
 def test_keys_of_gates_stand_in_the_schema_as_users_write_them() -> None:
     population = make_schemas()["gates"]["$defs"]["PopulationGate"]["properties"]
     assert {"and", "or", "not", "margins"} <= set(population)
+
+
+def test_the_rule_of_a_cut_from_a_control_stands_in_the_schema_with_its_limits() -> None:
+    rule = make_schemas()["gates"]["$defs"]["ControlCut"]["properties"]
+    assert (rule["quantile"]["exclusiveMaximum"], rule["quantile"]["default"]) == (1, 0.9999)
+    assert (rule["plus_sd"]["minimum"], rule["plus_sd"]["default"]) == (0, 0)
+    cut = make_schemas()["gates"]["$defs"]["Cut"]["properties"]
+    assert cut["fmo"]["anyOf"][0] == {"$ref": "#/$defs/ControlCut"}
 
 
 def test_keys_that_only_a_reader_sets_stand_in_no_schema_and_no_manual() -> None:

@@ -189,8 +189,18 @@ def test_singular_spillover_table_is_refused(chc: Callable[..., Said]) -> None:
 
 
 def test_part_of_the_grammar_that_is_not_built_is_refused(chc: Callable[..., Said]) -> None:
-    replace("config/gates/gates.yaml", "CK: {fixed: 100}", "CK: {fmo: {quantile: 0.99}}")
+    replace("config/gates/gates.yaml", "CK: {fixed: 100}", "CK: {donors: {quantile: 0.99}}")
     assert_refused(chc(*GATE_FLOW), "gates.yaml", "cuts.CK", "not built")
+
+
+def test_a_tube_whose_cuts_are_not_given_is_refused(chc: Callable[..., Said]) -> None:
+    replace("config/gates/gates.yaml", "CK: {fixed: 100}", "CK: {fmo: {quantile: 0.99}}")
+    assert_refused(chc(*GATE_FLOW), "cuts of CK are taken from controls", "--cutoffs")
+    assert_refused(chc(*GATE_FLOW, "--cutoffs", "nowhere.json"), "nowhere.json", "no such result")
+    cutoffs = ("cutoffs", *GATE_FLOW[2:6], "--output", "out/cutoffs.json")
+    assert_refused(chc(*cutoffs, "--fmo", "CK=gone.fcs"), "gone.fcs", "no such file")
+    said = chc(*cutoffs, "--fmo", "CK=tube.fcs", "--min-events", "5000")
+    assert_refused(said, "tube.fcs", "events of population singlet, fewer than the 5,000")
 
 
 @pytest.mark.parametrize(
@@ -237,6 +247,59 @@ def test_slide_with_too_few_channels_is_refused(chc: Callable[..., Said]) -> Non
     Path("slide.yaml").write_text(SLIDE_PANEL)
     write_slide(Path("slide.tif"), shape=(2, 64, 64))
     assert_refused(chc(*SEGMENT, "--pixel-size-um", "0.5"), "slide.tif", "channel")
+
+
+CUTOFFS = [
+    *("cutoffs", "--panel", "slide.yaml", "--gates", "slide-gates.yaml"),
+    *("--output", "out/cutoffs.json"),
+]
+SLIDE_GATES = """\
+cuts: {CD45: {fixed: 100}, EPCAM: {fixed: 100}, CK: {fmo: {quantile: 0.99}}}
+phenotypes: {CHC: CD45+ and (EPCAM+ or CK+), CTC: CD45- and (EPCAM+ or CK+)}
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "parts"),
+    [
+        ((), ("the cut of CK from the fmo control", "controls")),
+        (("--fmo", "CK=nowhere"), ("nowhere/measurement.json", "no such result")),
+        (("--fmo", "CD45=measured"), ("measured", "take no cut of CD45 from the fmo control")),
+        (("--fmo", "CK=measured"), ("measured.tif", "no such file")),
+        (("--fmo", "CK=measured", "--unstained", "x"), ("x", "no cut from the unstained control")),
+    ],
+)
+def test_cuts_that_controls_cannot_give_are_refused(
+    chc: Callable[..., Said], words: tuple[str, ...], parts: tuple[str, ...]
+) -> None:
+    Path("slide.yaml").write_text(SLIDE_PANEL)
+    Path("slide-gates.yaml").write_text(SLIDE_GATES)
+    for stage in (("segment",), ("measure", "--labels", "measured")):
+        command = (stage[0], "measured.tif", "--panel", "slide.yaml", "--output", "measured")
+        assert chc(*command, *stage[1:], "--record-faults").code == 0
+    assert_refused(chc(*CUTOFFS, *words), *parts)
+
+
+@pytest.mark.parametrize("words", [("--fmo", "CK"), ("--fmo", "=folder"), ("--isotype", "CK=")])
+def test_a_control_without_its_marker_or_folder_is_refused(
+    chc: Callable[..., Said], words: tuple[str, str]
+) -> None:
+    said = chc(*CUTOFFS, *words)
+    assert said.code == 2
+    assert "MARKER=PATH" in said.message
+
+
+def test_gates_that_take_a_cut_from_a_control_are_refused_without_it(
+    chc: Callable[..., Said],
+) -> None:
+    Path("slide.yaml").write_text(SLIDE_PANEL)
+    Path("slide-gates.yaml").write_text(SLIDE_GATES)
+    common = ("--panel", "slide.yaml", "--output", "measured", "--record-faults")
+    chc("segment", "s.tif", *common)
+    chc("measure", "s.tif", "--labels", "measured", *common)
+    words = ("gate-image", "measured", "--slide", "s.tif", "--panel", "slide.yaml")
+    said = chc(*words, "--gates", "slide-gates.yaml", "--output", "out/gated")
+    assert_refused(said, "cuts of CK are taken from controls", "--cutoffs")
 
 
 @pytest.mark.parametrize(("axes", "word"), [("TYX", "T"), ("ZYX", "Z")])

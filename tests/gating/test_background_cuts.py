@@ -13,6 +13,7 @@ from chc_gating.gating.background_cuts import (
     PixelLevel,
     apply_rule,
     find_background_cuts,
+    gates_above,
     measure_majority,
 )
 from chc_gating.gating.compile import compile_gates
@@ -186,6 +187,38 @@ def test_a_population_that_hangs_on_the_cut_itself_is_refused() -> None:
     )
     with pytest.raises(ChcError, match="population nucleated decides by CK itself"):
         find_background_cuts(stream(slide()), PANEL, looped)
+
+
+def test_populations_that_stand_for_calls_are_kept_where_they_decide() -> None:
+    populations = {
+        "large": {"rectangle": {"DAPI": [1000, None]}},
+        "bright": {"rectangle": {"CD45": [2000, None]}},
+        "dim": {"rectangle": {"CD45": [None, 2000]}},
+        "stained": {"parent": "large", "when": "CD45+"},
+        "further": {"rectangle": {"panCK": [0, None]}},
+    }
+    rules = Gates.model_validate(
+        {
+            "name": "g",
+            "populations": populations,
+            "phenotype": "stained",
+            "cuts": {"CK": BACKGROUND},
+            "markers": {"CD45": {"positive": "bright", "negative": "dim"}},
+            "phenotypes": {"CHC": "CD45+ and CK+"},
+        }
+    )
+    above = gates_above(rules)
+    assert set(above.populations) == {"large", "bright", "dim", "stained"}
+    cells = slide()
+    stained = (cells[:, 0] >= 1000) & (cells[:, 1] >= 2000)
+    cut = find_background_cuts(stream(cells), PANEL, rules)["CK"]
+    assert cut.background is not None
+    assert cut.background.cells == np.count_nonzero(stained)
+    # Where no rule names them, neither the populations nor the marker are needed.
+    bare = rules.model_copy(update={"phenotype": "large"})
+    assert set(gates_above(bare).populations) == {"large"}
+    assert gates_above(bare).markers == {}
+    assert find_background_cuts(stream(cells), PANEL, bare)["CK"].background is not None
 
 
 def test_gates_without_such_cuts_read_nothing() -> None:

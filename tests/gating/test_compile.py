@@ -173,10 +173,16 @@ def test_a_ratio_on_the_transformed_scale_is_refused_in_one_line() -> None:
     assert "population a: scale transformed is for rectangle, polygon" in message
 
 
-@pytest.mark.parametrize("source", ["fmo", "isotype", "unstained", "donors"])
-def test_a_cut_from_controls_is_refused_in_one_line(source: str) -> None:
+@pytest.mark.parametrize("source", ["fmo", "isotype", "unstained"])
+def test_a_cut_from_a_control_that_is_not_given_is_refused(source: str) -> None:
     cuts = {**GATES["cuts"], "CK": {source: {"quantile": 0.99}}}
-    assert f"cut of CK: {source} is not built yet" in refused(cuts=cuts)
+    text = f"cut of CK: is taken from the {source} control; run chc cutoffs on it"
+    assert text in refused(cuts=cuts)
+
+
+def test_a_cut_from_donors_is_refused_in_one_line() -> None:
+    cuts = {**GATES["cuts"], "CK": {"donors": {"quantile": 0.99}}}
+    assert "cut of CK: donors is not built yet" in refused(cuts=cuts)
 
 
 def test_gates_of_another_program_that_were_not_read_are_refused_in_one_line() -> None:

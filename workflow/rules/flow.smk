@@ -12,6 +12,7 @@ rule gate_flow:
         gates=FLOW.gates_file,
         gates_source=FLOW.gates_source,
         spillover=FLOW.spillover_files,
+        cutoffs=FLOW.cutoffs_files,
     output:
         multiext(f"{RESULTS}/acquisitions/{{acquisition}}/", *layout.FLOW_FILES),
     log:

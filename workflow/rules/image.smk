@@ -102,6 +102,7 @@ rule gate_image:
         gates=IMAGE.gates_file,
         gates_source=IMAGE.gates_source,
         spillover=IMAGE.spillover_files,
+        cutoffs=IMAGE.cutoffs_files,
         measured=multiext(
             f"{RESULTS}/acquisitions/{{acquisition}}/",
             *layout.MEASURE_FILES,

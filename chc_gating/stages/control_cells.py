@@ -1,0 +1,62 @@
+"""What the measured cells of a control slide show of a marker that they lack."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from chc_gating.batch import layout
+from chc_gating.errors import RawFileError
+from chc_gating.gating.background_cuts import list_fraction_channels
+from chc_gating.gating.control_cuts import read_control
+from chc_gating.gating.quantiles import Values
+from chc_gating.imaging.cells import cell_stream
+from chc_gating.imaging.records import Measurement
+from chc_gating.imaging.tiles_table import find_lost_cells
+from chc_gating.model.events import EventStream
+from chc_gating.model.flags import LOST_FLAG, event_flag_bit
+from chc_gating.model.gates import Gates
+from chc_gating.model.panel import Panel
+from chc_gating.stages.autofluorescence import subtract_autofluorescence
+from chc_gating.stages.spillover import resolve_spillover
+
+
+def read_control_slide(
+    measured: Path,
+    record: Measurement,
+    panel: Panel,
+    gates: Gates,
+    *,
+    marker: str,
+    spillover: Path | None,
+) -> Values:
+    """Return a reader of a measured control's values of a marker, compensated as a sample's are.
+
+    Cells of areas out of focus are left out. Raises RawFileError where the slide was not measured,
+    or the spillover's own controls failed.
+    """
+    if record.status != "counted":
+        raise RawFileError(record.reason or "the control was not measured")
+    fractions = list_fraction_channels(panel, gates)
+    stream = cell_stream(measured / layout.MEASUREMENTS, panel, fractions=fractions).stream
+    given = resolve_spillover(panel, table=spillover, keywords={}, channels=(), labels=())
+    return read_control(
+        replace(stream, event_flags=_flag_lost(stream, measured / layout.TILES, record)),
+        panel,
+        gates,
+        marker=marker,
+        spillover=subtract_autofluorescence(stream, panel, given, fractions=fractions),
+    )
+
+
+def _flag_lost(
+    stream: EventStream, tiles: Path, record: Measurement
+) -> np.ndarray[tuple[int], np.dtype[np.uint32]]:
+    flags = np.zeros(stream.event_count, np.uint32)
+    if record.slide is not None and stream.event_ids is not None:
+        shape = record.slide.height_px, record.slide.width_px
+        lost = find_lost_cells(tiles, stream.event_ids, slide_shape=shape)
+        flags[lost] = event_flag_bit(LOST_FLAG)
+    return flags
