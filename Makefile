@@ -26,7 +26,7 @@ PY := $(BIN)/python
 CHC := $(PY) -m chc_gating.cli
 INSTALL_PINNED := install --quiet --disable-pip-version-check -c $(CONSTRAINTS)
 
-.PHONY: help demo test check bench big-slide calibrate docs-tables train leave-out
+.PHONY: help demo test check bench big-slide many-cells calibrate docs-tables train leave-out
 .PHONY: fuzz test-cluster lock clean
 
 help:  ## list these targets
@@ -116,6 +116,9 @@ bench: $(VENV)/.installed-test $(PEERS_VENV)/.installed  ## measure against peer
 
 big-slide: $(VENV)/.installed-test  ## run a slide of 40,000 px (15 GB on disk, not kept)
 	$(PY) benchmarks/big_slide.py --output docs/performance-slides.md $(ARGS)
+
+many-cells: $(VENV)/.installed-test  ## gate slides of up to ten million cells (5 GB, not kept)
+	$(PY) benchmarks/many_cells.py --output docs/performance-slides.md $(ARGS)
 
 calibrate: $(VENV)/.installed  ## simulate studies, write their coverage into docs/statistics.md
 	$(PY) benchmarks/calibrate.py $(ARGS)

@@ -31,8 +31,8 @@ HERE = Path(__file__).parent
 CONFIG = HERE.parent / "config"
 CHANNELS = 4
 STEPS = ("segment", "measure", "gate-image")
-BIG = re.compile(r"<!-- big slide -->\n.*<!-- end -->\n", re.DOTALL)
-"""The section of the document that benchmarks/big_slide.py writes."""
+SECTIONS = ("big slide", "many cells")
+"""Sections of the document that benchmarks/big_slide.py and many_cells.py write."""
 
 
 @dataclass(frozen=True)
@@ -369,10 +369,25 @@ writing the table.
 """
 
 
-def keep_big_slide(text: str, path: Path) -> str:
-    """Return the document with the section of the big slide that stands in a file already."""
-    kept = BIG.search(path.read_text(encoding="utf-8")) if path.exists() else None
-    return text if kept is None else f"{text}\n{kept[0]}"
+def find_section(text: str, name: str) -> str:
+    """Return a section of the document that another program writes; empty where it is absent."""
+    found = re.search(rf"<!-- {name} -->\n.*?<!-- end -->\n", text, re.DOTALL)
+    return "" if found is None else found[0]
+
+
+def keep_sections(text: str, path: Path) -> str:
+    """Return the document with the sections of others that stand in a file already."""
+    old = path.read_text(encoding="utf-8") if path.exists() else ""
+    kept = [find_section(old, name) for name in SECTIONS]
+    return "\n".join([text, *filter(None, kept)])
+
+
+def write_section(path: Path, name: str, section: str) -> None:
+    """Put a section into the document, in the place of the old one."""
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    old = find_section(text, name)
+    text = text.replace(old, section) if old else f"{text.rstrip()}\n\n{section}"
+    path.write_text(text.lstrip(), encoding="utf-8")
 
 
 def main() -> None:
@@ -394,7 +409,7 @@ def main() -> None:
         text = measure_all(side, turns)
         print(text)
         if given.output and not given.quick:
-            given.output.write_text(keep_big_slide(text, given.output), encoding="utf-8")
+            given.output.write_text(keep_sections(text, given.output), encoding="utf-8")
 
 
 if __name__ == "__main__":

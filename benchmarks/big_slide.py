@@ -19,7 +19,15 @@ from pathlib import Path
 
 import numpy as np
 import tifffile
-from bench_slide import BIG, CHANNELS, STEPS, describe_machine, run_stages, simulate, write_panel
+from bench_slide import (
+    CHANNELS,
+    STEPS,
+    describe_machine,
+    run_stages,
+    simulate,
+    write_panel,
+    write_section,
+)
 from numpy.typing import NDArray
 
 PATCH_PX, CROP_PX, TILE_PX = 4096, 2048, 512
@@ -150,9 +158,7 @@ def main() -> None:
     )
     print(section)
     if given.output:
-        text = given.output.read_text(encoding="utf-8") if given.output.exists() else ""
-        text = BIG.sub("", text).rstrip() + "\n\n" + section
-        given.output.write_text(text.lstrip(), encoding="utf-8")
+        write_section(given.output, "big slide", section)
 
 
 if __name__ == "__main__":

@@ -11,11 +11,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from chc_gating.errors import ChcError, RawFileError
 from chc_gating.gating.compile import compile_gates
 from chc_gating.gating.plan import GatePlan
-from chc_gating.gating.run import BATCH_EVENTS, run_plan
+from chc_gating.gating.run import BATCH_EVENTS, EventFact, run_plan
 from chc_gating.model.acquisition import AppliedCut, CutBackground
 from chc_gating.model.events import EventStream, FloatArray
 from chc_gating.model.expression import parse_expression
@@ -48,11 +49,12 @@ def find_background_cuts(
     *,
     spillover: Spillover | None = None,
     levels: Mapping[str, PixelLevel] = {},
+    threads: int = 1,
 ) -> dict[str, AppliedCut]:
     """Return, by marker, the cuts that a slide's own cells or background give; none: empty.
 
     Cells are those of the gates' phenotype population, with finite values. ``levels`` are by
-    channel; a rule over pixels needs them.
+    channel; a rule over pixels needs them. ``threads`` change nothing.
 
     Raises RawFileError where a slide has too few cells to find a cut from; ChcError where the
     phenotype population hangs on such a cut itself, or a level that is needed is not known.
@@ -71,8 +73,8 @@ def find_background_cuts(
         labels=stream.labels,
         spillover=spillover,
     )
-    cells = _choose_cells(stream, plan, gates.phenotype)
-    values = _read_values(stream, plan, cells, [panel.markers[marker] for marker in wanted])
+    inside = _find_inside(stream, plan, gates.phenotype, threads=threads)
+    values = _read_values(stream, plan, inside, [panel.markers[marker] for marker in wanted])
     found = {}
     for column, (marker, rule) in enumerate(wanted.items()):
         channel = panel.markers[marker]
@@ -224,27 +226,33 @@ def _read_markers(gates: Gates, population: str) -> tuple[str, ...]:
     return markers
 
 
-def _choose_cells(stream: EventStream, plan: GatePlan, phenotype: str) -> np.ndarray:
-    """Return the places of the cells of the phenotype population, evenly spaced, ascending."""
-    result = run_plan(stream, plan, keep_events=True)
+def _find_inside(
+    stream: EventStream, plan: GatePlan, phenotype: str, *, threads: int
+) -> NDArray[np.bool_]:
+    """Return which cells (n,) are of the phenotype population."""
+    asked: tuple[EventFact] = ("populations",)
+    result = run_plan(stream, plan, threads=threads, keep_events=asked)
     if result.event_mask is None:
         raise AssertionError("asked for")
     bit = np.uint64(1 << plan.population_names.index(phenotype))
-    cells = np.flatnonzero(result.event_mask & bit)
-    return cells[:: max(1, -(-cells.size // SAMPLED_CELLS))]
+    inside: NDArray[np.bool_] = (result.event_mask & bit).astype(np.bool_)
+    return inside
 
 
 def _read_values(
-    stream: EventStream, plan: GatePlan, cells: np.ndarray, channels: list[str]
+    stream: EventStream, plan: GatePlan, inside: NDArray[np.bool_], channels: list[str]
 ) -> FloatArray:
-    """Return the compensated values (cells, channels)."""
+    """Return the compensated values (cells, channels) of those inside, evenly spaced."""
     terms = [plan.arrays.terms(plan.channel_names.index(name)) for name in channels]
-    values = np.empty((cells.size, len(channels)))
-    first = 0
+    members = int(np.count_nonzero(inside))
+    step = max(1, -(-members // SAMPLED_CELLS))
+    values = np.empty((-(-members // step), len(channels)))
+    first = passed = filled = 0
     for batch in stream.batches(BATCH_EVENTS):
-        start, end = np.searchsorted(cells, (first, first + len(batch)))
-        rows = batch[cells[start:end] - first] * stream.factors
+        found = np.flatnonzero(inside[first : first + len(batch)])
+        chosen = found[-passed % step :: step]
+        rows = batch[chosen] * stream.factors
         for column, (detectors, weights) in enumerate(terms):
-            values[start:end, column] = rows[:, detectors] @ weights
-        first += len(batch)
+            values[filled : filled + chosen.size, column] = rows[:, detectors] @ weights
+        first, passed, filled = first + len(batch), passed + found.size, filled + chosen.size
     return values

@@ -58,7 +58,7 @@ class GatingResult:
     channel_saturated, channel_nonfinite, channel_at_lower_margin : (m,) over all events; at the
         lower margin are those that share the channel's lowest finite value.
     lines : of singlets gates, what was fitted.
-    event_* : with ``keep_events``: populations of every event as bits, its index into
+    event_* : as far as ``keep_events`` asks: populations of every event as bits, its index into
         ``leaf_names`` (0: no class), its flags.
     """
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from threading import Lock
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,25 +30,31 @@ EVENTS_PER_BIN, MAX_BINS = 1_000, 200
 DENSITY_EVENTS = 1_000_000
 """About so many events are filled into densities; a plot shows no more."""
 
+EventFact = Literal["populations", "class", "flags"]
+"""What can be kept of every event: 8, 2 and 4 bytes."""
+_ALL_FACTS: tuple[EventFact, ...] = ("populations", "class", "flags")
+
 
 def run_plan(
     stream: EventStream,
     plan: GatePlan,
     *,
     threads: int = 1,
-    keep_events: bool = False,
+    keep_events: bool | Collection[EventFact] = False,
     batch_events: int = BATCH_EVENTS,
     max_candidates: int = MAX_CANDIDATES,
 ) -> GatingResult:
     """Return what a gate plan finds in a stream, read once.
 
     threads : batches are gated in so many threads. keep_events : also keep what every event is,
-    14 bytes each. max_candidates : all are counted, the first so many are kept with their values.
+    14 bytes each, or some of these facts. max_candidates : all are counted, the first so many are
+    kept with their values.
     Neither threads nor ``batch_events`` changes any number.
 
     Raises RawFileError where a singlets gate finds too few events to fit its line; ValueError where
     the stream does not fit the plan, or yields other than ``event_count`` events.
     """
+    kept_facts = _ALL_FACTS if keep_events is True else keep_events or ()
     arrays = plan.bind(stream)
     rules = fit_lines(stream, plan, arrays=arrays, rules=plan.bind_rules(arrays))
     bin_first = bin_events(stream.event_count)
@@ -61,11 +68,11 @@ def run_plan(
         ),
         rules=rules,
         front_flags=stream.event_flags,
-        keeps_events=keep_events,
+        keeps_events=bool(kept_facts),
     )
     candidates = CandidateStore(max_candidates)
     workers = [Worker(task, candidates) for _ in range(max(1, threads))]
-    kept = _allocate(stream.event_count) if keep_events else None
+    kept = _allocate(stream.event_count, kept_facts) if kept_facts else None
     times = Times(stream, bin_first)
     _run_batches(stream, workers, kept=kept, times=times, batch_events=batch_events)
     return summarize(
@@ -88,11 +95,11 @@ def _edge_densities(plan: GatePlan, stream: EventStream, arrays: PlanArrays) -> 
     return edge_axes(axes, stream, arrays=arrays)
 
 
-def _allocate(n: int) -> Kept:
+def _allocate(n: int, facts: Collection[EventFact]) -> Kept:
     return Kept(
-        mask=np.zeros(n, dtype=np.uint64),
-        leaf=np.zeros(n, dtype=np.int16),
-        flags=np.zeros(n, dtype=np.uint32),
+        mask=np.zeros(n, dtype=np.uint64) if "populations" in facts else None,
+        leaf=np.zeros(n, dtype=np.int16) if "class" in facts else None,
+        flags=np.zeros(n, dtype=np.uint32) if "flags" in facts else None,
     )
 
 

@@ -27,18 +27,21 @@ GATING_FLAGS = ("nonfinite", "saturated", "leans_on_saturated", "bead", "left_by
 
 @dataclass(frozen=True)
 class Kept:
-    """What every event of a stream is: (n,) populations, leaf class, flags."""
+    """What every event of a stream is: (n,) populations, leaf class, flags; None: not kept."""
 
-    mask: NDArray[np.uint64]
-    leaf: NDArray[np.int16]
-    flags: NDArray[np.uint32]
+    mask: NDArray[np.uint64] | None
+    leaf: NDArray[np.int16] | None
+    flags: NDArray[np.uint32] | None
 
     def store(self, state: State, first_event: int) -> None:
         """Put a batch in its place."""
         place = slice(first_event, first_event + len(state.mask))
-        self.mask[place] = state.mask[:, NOMINAL]
-        self.leaf[place] = state.leaf
-        self.flags[place] = state.flags
+        if self.mask is not None:
+            self.mask[place] = state.mask[:, NOMINAL]
+        if self.leaf is not None:
+            self.leaf[place] = state.leaf
+        if self.flags is not None:
+            self.flags[place] = state.flags
 
 
 class Times:
@@ -195,7 +198,7 @@ def _build_candidates(task: Task, stream: EventStream, store: CandidateStore) ->
     phenotypes = task.plan.phenotypes
     return CandidateTable(
         event_index=event,
-        event_id=event if stream.event_ids is None else stream.event_ids[event],
+        event_id=event if stream.event_ids is None else stream.event_ids(event),
         bin=np.searchsorted(task.course.bin_first, event, side="right") - 1,
         phenotype=() if phenotypes is None else tuple(phenotypes.families[i] for i in leaf),
         sub_phenotype=() if phenotypes is None else tuple(phenotypes.classes[i] for i in leaf),

@@ -12,7 +12,8 @@ import tifffile
 from numpy.typing import NDArray
 from pydantic import Field
 
-from chc_gating.imaging.blocks import Box
+from chc_gating.imaging.blocks import Box, map_in_order
+from chc_gating.imaging.cell_groups import CellGroups
 from chc_gating.imaging.crop_outlines import outline_cells
 from chc_gating.imaging.labels import Labels
 from chc_gating.imaging.overview import draw_overview
@@ -32,12 +33,12 @@ OUTLINES, OVERVIEW = "outlines.tif", "overview.tif"
 class CropSource:
     """What crops are cut from, beside the slide: labels for outlines, the DNA for an overview.
 
-    labels : None where there are none. measurements : measurements.parquet. dna : the index of the
+    labels : None where there are none. cells : the slide's cells. dna : the index of the
     channel. ring_px : the ring's width.
     """
 
     labels: Labels | None
-    measurements: Path
+    cells: CellGroups
     dna: int
     ring_px: float
 
@@ -91,23 +92,26 @@ def write_crops(
     source: CropSource,
     output: Path,
     crop_um: float = CROP_UM,
+    threads: int = 1,
 ) -> None:
     """Write crops.tif, outlines.tif, overview.tif and crops.json into a folder.
 
-    ``crop_um`` is the side of a crop; an even number of pixels is taken.
+    ``crop_um`` is the side of a crop; an even number of pixels is taken. Pixels are read on
+    ``threads``, which change nothing.
     """
     size = max(2 * round(crop_um / slide.pixel_size_um / 2), 8)
     corners = np.floor(cells.centroids_px + 0.5).astype(np.int64).reshape(-1, 2) - size // 2
     boxes = [Box(int(y), int(y) + size, int(x), int(x) + size) for y, x in corners]
     ids = cells.ids.tolist()
-    _write_stack(
-        output / "crops.tif", _read_crops(slide, boxes), count=len(boxes), slide=slide, size=size
-    )
+    pages = _read_crops(slide, boxes, threads=threads)
+    _write_stack(output / "crops.tif", pages, count=len(boxes), slide=slide, size=size)
     outlines: Iterator[NDArray[np.uint8]] = iter([np.zeros((size, size), np.uint8)] * len(boxes))
     if source.labels is not None:
-        outlines = outline_cells(source.labels, boxes, cell_ids=ids, ring_px=source.ring_px)
+        outlines = outline_cells(
+            source.labels, boxes, cell_ids=ids, ring_px=source.ring_px, threads=threads
+        )
     _write_outlines(output / OUTLINES, outlines, count=len(boxes), size=size)
-    overview = draw_overview(slide, source.dna, measurements=source.measurements)
+    overview = draw_overview(slide, source.dna, cells=source.cells)
     _write_page(output / OVERVIEW, overview.levels)
     valid = [box.clip(slide.shape).within(box) for box in boxes]
     write_record(
@@ -162,14 +166,20 @@ def _write_outlines(
         )
 
 
-def _read_crops(slide: Slide, boxes: Sequence[Box]) -> Iterator[NDArray[np.uint16]]:
+def _read_crops(
+    slide: Slide, boxes: Sequence[Box], *, threads: int
+) -> Iterator[NDArray[np.uint16]]:
     """Yield the crops page by page: all channels of a candidate, then the next."""
-    for box in boxes:
+
+    def read(box: Box) -> NDArray[np.uint16]:
         inside = box.clip(slide.shape)
-        for channel in range(len(slide.channels)):
-            page = np.zeros((box.height, box.width), np.uint16)
+        crop = np.zeros((len(slide.channels), box.height, box.width), np.uint16)
+        for channel, page in enumerate(crop):
             page[inside.within(box).slices] = slide.read_box(channel, inside)
-            yield page
+        return crop
+
+    for crop in map_in_order(read, boxes, threads=threads):
+        yield from crop
 
 
 def _write_stack(

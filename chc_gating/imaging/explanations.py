@@ -6,25 +6,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from chc_gating.imaging.measured_rows import MeasuredRows, read_rows, spread_rows
-from chc_gating.imaging.neighbours import CellField, Rows
-from chc_gating.imaging.spill import (
-    SPILL_REACH_UM,
-    chance_of_neighbour,
-    cover_ring,
-    shuffle_spill,
-)
+from chc_gating.imaging.blocks import map_in_order
+from chc_gating.imaging.cell_groups import CellGroups
+from chc_gating.imaging.measured_rows import MeasuredRows, pick_ranked, read_rows, spread_rows
+from chc_gating.imaging.neighbours import CellField, Rows, Scale, find_nearest_of, read_field
+from chc_gating.imaging.spill import chance_of_neighbour
+from chc_gating.imaging.surroundings import Surroundings, look_around
 from chc_gating.model.flags import event_flag_bit
 
 FloatArray = NDArray[np.float64]
 
-LARGEST_NUCLEUS_UM = 20.0
-"""Radius; a neighbour whose centre is farther than this and the rings cannot reach."""
 SPILL_P = 0.05
 SPILL_SHARE = 0.5
 EPITHELIAL_SHARE = 1 / 3
@@ -37,6 +32,16 @@ no planted hybrid reached a third, and half to three quarters of the false ones 
 against the median leukocyte's; solidity of the nucleus."""
 _SAMPLE = 20_000
 """Cells that medians and the pool of the shuffle are taken from, evenly spaced along the slide."""
+STRETCH = 1024
+"""Candidates that are explained at a time."""
+_SHAPES = (
+    "area_px",
+    "cell_area_px",
+    "focus",
+    "solidity",
+    "nuclei_in_contact",
+    "touching_cells",
+)
 
 
 @dataclass(frozen=True)
@@ -44,17 +49,32 @@ class SlideCells:
     """What explanations look at: n cells, and the channels of the panel.
 
     is_leukocyte : (n,) bool. leukocyte_channels, epithelial_channels : of markers that are
-    called. dna_channel : None where there is none.
+    called. dna_channel : None where there is none. seed : of the shuffles.
     """
 
-    measurements: Path
-    field: CellField
+    cells: CellGroups
+    scale: Scale
+    seed: int
     is_leukocyte: NDArray[np.bool_]
     dna_channel: str
     leukocyte_channels: Sequence[str]
     epithelial_channels: Sequence[str]
     ring_um: float
     area_mm2: float
+
+    @property
+    def called(self) -> tuple[str, ...]:
+        """The channels of markers that are called."""
+        return (*self.leukocyte_channels, *self.epithelial_channels)
+
+
+@dataclass(frozen=True)
+class _Typical:
+    """Medians of leukocytes, and per leukocyte channel the ring means that shuffles draw from."""
+
+    content: float
+    focus: float
+    pools: Mapping[str, FloatArray]
 
 
 @dataclass(frozen=True)
@@ -85,140 +105,120 @@ def explanation_columns(
 
 
 def explain_candidates(
-    cells: SlideCells, candidates: Rows, *, positive: Mapping[str, NDArray[np.bool_]]
+    cells: SlideCells,
+    candidates: Rows,
+    *,
+    positive: Mapping[str, NDArray[np.bool_]],
+    threads: int = 1,
 ) -> Explanations:
     """Return what could explain each of c candidates away.
 
-    candidates : (c,) rows of the table. positive : by channel, (c,) whether the candidate's marker
-    is positive: a neighbour's light matters to those, and explains no negative call.
+    candidates : (c,) ascending rows of the table. positive : by channel, (c,) whether the
+    candidate's marker is positive: a neighbour's light matters to those, and explains no negative
+    call. They are looked at in stretches of the slide, so that only the cells near some of them
+    are held at a time.
     """
-    near = [_find_reaching(cells, int(row)) for row in candidates]
-    leukocytes = np.flatnonzero(cells.is_leukocyte)
-    sample, typical = (
-        spread_rows(len(cells.field.ids), _SAMPLE),
-        leukocytes[spread_rows(leukocytes.size, _SAMPLE)],
-    )
-    needed = np.unique(np.concatenate([candidates, sample, typical, *near]).astype(np.int64))
-    rows = read_rows(cells.measurements, needed)
-    columns = _describe_shapes(cells, rows, candidates, typical)
-    columns |= _describe_neighbours(cells, candidates)
-    covered = _cover_rings(cells, rows, candidates, near)
-    for name in (*cells.leukocyte_channels, *cells.epithelial_channels):
-        columns[f"spill_share:{name}"] = _describe_spill(
-            rows, candidates, near, covered=covered, channel=name
-        )
-    for name in cells.leukocyte_channels:
-        columns[f"spill_p:{name}"] = _shuffle(
-            cells, rows, candidates, sample, covered=covered, channel=name
-        )
-    for name in cells.leukocyte_channels:
-        columns[f"ring_positive_fraction:{name}"] = rows.column(
-            f"ring_positive_fraction:{name}", candidates
-        )
+    typical = _find_typical(cells, threads=threads)
+    starts = range(0, max(candidates.size, 1), STRETCH)
+
+    def explain(first: int) -> dict[str, FloatArray]:
+        return _explain_stretch(cells, candidates[first : first + STRETCH], typical)
+
+    parts = list(map_in_order(explain, starts, threads=threads))
     wanted = explanation_columns(cells.leukocyte_channels, cells.epithelial_channels)
-    return Explanations(
-        columns={name: columns[name] for name in wanted},
-        flags=_flag(cells, columns, positive=positive),
+    columns = {name: np.concatenate([part[name] for part in parts]) for name in wanted}
+    return Explanations(columns=columns, flags=_flag(cells, columns, positive=positive))
+
+
+def _find_typical(cells: SlideCells, *, threads: int) -> _Typical:
+    """Return what candidates are held against, from cells spread along the slide."""
+    leukocytes = pick_ranked(
+        cells.is_leukocyte, spread_rows(int(np.count_nonzero(cells.is_leukocyte)), _SAMPLE)
     )
+    dna = cells.dna_channel
+    wanted = ("area_px", "focus", f"nucleus_mean:{dna}", f"background:{dna}")
+    rows = read_rows(cells.cells, leukocytes, wanted, threads=threads)
+    content, focus = _measure_dna(rows, dna)
+    pools = {}
+    if cells.leukocyte_channels:
+        sample = spread_rows(cells.cells.count, _SAMPLE)
+        names = [n for c in cells.leukocyte_channels for n in (f"ring_mean:{c}", f"background:{c}")]
+        rows = read_rows(cells.cells, sample, names, threads=threads)
+        for channel in cells.leukocyte_channels:
+            ring = rows.net(f"ring_mean:{channel}", channel)
+            pools[channel] = ring[np.isfinite(ring)]
+    return _Typical(_find_median(content), _find_median(focus), pools)
 
 
-def _find_reaching(cells: SlideCells, row: int) -> Rows:
-    """Return the other cells whose light may reach a cell's ring."""
-    y, x = cells.field.centroids_px[row]
-    radius = 2 * LARGEST_NUCLEUS_UM + cells.ring_um + SPILL_REACH_UM
-    found, _ = cells.field.near(y, x, radius_um=radius)
-    others: Rows = found[found != row]
-    return others
+def _measure_dna(rows: MeasuredRows, dna: str) -> tuple[FloatArray, FloatArray]:
+    """Return the DNA of nuclei, and how sharp they are."""
+    level = rows.net(f"nucleus_mean:{dna}", dna)
+    # The variance of the Laplacian grows with the square of the brightness.
+    with np.errstate(all="ignore"):
+        return level * rows.column("area_px"), rows.column("focus") / level**2
+
+
+def _find_median(values: FloatArray) -> float:
+    """Return the median of finite values, NaN where it is not positive."""
+    known = values[np.isfinite(values)]
+    median = float(np.median(known)) if known.size else 0.0
+    return median if median > 0 else np.nan
+
+
+def _explain_stretch(
+    cells: SlideCells, candidates: Rows, typical: _Typical
+) -> dict[str, FloatArray]:
+    """Return the columns of some candidates."""
+    around = look_around(
+        cells.cells,
+        read_field(cells.cells, candidates, cells.scale),
+        ring_um=cells.ring_um,
+        columns=_columns_of(cells),
+    )
+    columns = _describe_shapes(cells, around, typical) | _describe_neighbours(cells, around.points)
+    for name in cells.called:
+        columns[f"spill_share:{name}"] = around.share_spill(name)
+    for name in cells.leukocyte_channels:
+        pool = typical.pools[name]
+        columns[f"spill_p:{name}"] = around.shuffle(name, pool=pool, seed=cells.seed)
+        ring = f"ring_positive_fraction:{name}"
+        columns[ring] = around.rows.column(ring, candidates)
+    return columns
+
+
+def _columns_of(cells: SlideCells) -> tuple[str, ...]:
+    """Return the columns that are looked at."""
+    dna = cells.dna_channel
+    grey = {f"nucleus_mean:{dna}", f"background:{dna}"}
+    for name in cells.called:
+        grey |= {f"ring_mean:{name}", f"background:{name}", f"ring_positive_fraction:{name}"}
+    return (*_SHAPES, *sorted(grey))
 
 
 def _describe_shapes(
-    cells: SlideCells, rows: MeasuredRows, candidates: Rows, typical: Rows
+    cells: SlideCells, around: Surroundings, typical: _Typical
 ) -> dict[str, FloatArray]:
-    dna = cells.dna_channel
-    content = rows.net(f"nucleus_mean:{dna}", dna) * rows.column("area_px")
-    # The variance of the Laplacian grows with the square of the brightness.
-    with np.errstate(all="ignore"):
-        focus = rows.column("focus") / rows.net(f"nucleus_mean:{dna}", dna) ** 2
-    area = rows.column("cell_area_px", candidates) * cells.field.pixel_size_um**2
+    rows, candidates = around.rows, around.points.rows
+    here = rows.places(candidates)
+    content, focus = _measure_dna(rows, cells.dna_channel)
+    area = rows.column("cell_area_px", candidates) * cells.scale.pixel_size_um**2
     return {
         "diameter_um": 2 * np.sqrt(area / np.pi),
-        "dna_relative": rows.relative(content, candidates, typical),
-        "focus_relative": rows.relative(focus, candidates, typical),
+        "dna_relative": content[here] / typical.content,
+        "focus_relative": focus[here] / typical.focus,
         "solidity": rows.column("solidity", candidates),
         "nuclei_in_contact": rows.column("nuclei_in_contact", candidates),
         "touching_cells": rows.column("touching_cells", candidates),
     }
 
 
-def _describe_neighbours(cells: SlideCells, candidates: Rows) -> dict[str, FloatArray]:
-    distance = np.array([cells.field.nearest(int(row), cells.is_leukocyte) for row in candidates])
+def _describe_neighbours(cells: SlideCells, points: CellField) -> dict[str, FloatArray]:
+    distance = find_nearest_of(cells.cells, points, cells.is_leukocyte)
     per_um2 = np.count_nonzero(cells.is_leukocyte) / (1e6 * cells.area_mm2)
     return {
         "nearest_leukocyte_um": distance,
         "chance_leukocyte_nearer": chance_of_neighbour(distance, per_um2=per_um2),
     }
-
-
-def _cover_rings(
-    cells: SlideCells, rows: MeasuredRows, candidates: Rows, near: Sequence[Rows]
-) -> list[FloatArray]:
-    """Return per candidate the share of its ring that each of the cells near it covers."""
-    radius = np.sqrt(rows.column("area_px") / np.pi) * cells.field.pixel_size_um
-    covered = []
-    for row, others in zip(candidates.tolist(), near, strict=True):
-        offsets = cells.field.centroids_px[others] - cells.field.centroids_px[row]
-        covered.append(
-            cover_ring(
-                float(radius[rows.places(np.array([row]))[0]]),
-                cells.ring_um,
-                neighbours_um=offsets * cells.field.pixel_size_um,
-                neighbour_nuclei_um=radius[rows.places(others)],
-            )
-        )
-    return covered
-
-
-def _describe_spill(
-    rows: MeasuredRows,
-    candidates: Rows,
-    near: Sequence[Rows],
-    *,
-    covered: Sequence[FloatArray],
-    channel: str,
-) -> FloatArray:
-    """Return the part of each candidate's ring signal that its neighbours would give."""
-    ring = rows.net(f"ring_mean:{channel}", channel)
-    observed = ring[rows.places(candidates)]
-    spilled = np.array(
-        [
-            float(shares @ np.maximum(np.nan_to_num(ring[rows.places(others)]), 0))
-            for shares, others in zip(covered, near, strict=True)
-        ]
-    )
-    with np.errstate(all="ignore"):
-        return np.where(observed > 0, spilled / observed, np.nan)
-
-
-def _shuffle(
-    cells: SlideCells,
-    rows: MeasuredRows,
-    candidates: Rows,
-    sample: Rows,
-    *,
-    covered: Sequence[FloatArray],
-    channel: str,
-) -> FloatArray:
-    """Return each candidate's chance under the shuffle null of a leukocyte marker."""
-    ring = rows.net(f"ring_mean:{channel}", channel)
-    pool = ring[rows.places(sample)]
-    pool = pool[np.isfinite(pool)]
-    chance = np.full(candidates.size, np.nan)
-    for i, (row, shares) in enumerate(zip(candidates.tolist(), covered, strict=True)):
-        observed = float(ring[rows.places(np.array([row]))[0]])
-        if np.isfinite(observed):
-            rng = np.random.default_rng((cells.field.seed, int(cells.field.ids[row])))
-            chance[i] = shuffle_spill(observed, shares, pool=pool, rng=rng)
-    return chance
 
 
 def _flag(

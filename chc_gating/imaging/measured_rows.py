@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from chc_gating.storage.tables import build_numbers, take_numbers
-
-if TYPE_CHECKING:
-    import pyarrow
+from chc_gating.imaging.cell_groups import CellGroups, Columns
 
 FloatArray = NDArray[np.float64]
 Rows = NDArray[np.int64]
 
+POSITION = ("centroid_y_px", "centroid_x_px")
+_STRIDE = 1 << 20
+"""Members that are counted at a time."""
+
 
 @dataclass(frozen=True)
 class MeasuredRows:
-    """Rows of the table, ascending, with all their columns."""
+    """Rows of the table, ascending, with some of its columns as float64, (k,) each."""
 
     rows: Rows
-    table: pyarrow.Table
+    columns: Mapping[str, FloatArray]
 
     def places(self, wanted: Rows) -> Rows:
         """Return where rows of the table stand among these."""
@@ -31,25 +31,15 @@ class MeasuredRows:
         return found
 
     def column(self, name: str, wanted: Rows | None = None) -> FloatArray:
-        """Return a column as float64, of the ``wanted`` rows; NaN where it is empty or absent."""
-        if name not in self.table.column_names:
+        """Return a column, of the ``wanted`` rows; NaN where it is empty or absent."""
+        values = self.columns.get(name)
+        if values is None:
             values = np.full(self.rows.size, np.nan)
-        else:
-            values = take_numbers(self.table[name]).astype(np.float64)
         return values if wanted is None else values[self.places(wanted)]
 
     def net(self, name: str, channel: str) -> FloatArray:
         """Return a mean less the background of its channel at the cell."""
         return self.column(name) - self.column(f"background:{channel}")
-
-    def relative(self, values: FloatArray, wanted: Rows, typical: Rows) -> FloatArray:
-        """Return values (of all these rows) of the wanted ones over the median of typical ones."""
-        known = values[self.places(typical)]
-        known = known[np.isfinite(known)]
-        if known.size == 0 or not np.median(known) > 0:
-            return np.full(wanted.size, np.nan)
-        ratio: FloatArray = values[self.places(wanted)] / np.median(known)
-        return ratio
 
 
 def spread_rows(count: int, most: int) -> Rows:
@@ -57,19 +47,47 @@ def spread_rows(count: int, most: int) -> Rows:
     return np.arange(0, count, max(1, -(-count // most)), dtype=np.int64)
 
 
-def read_rows(path: Path, rows: Rows) -> MeasuredRows:
-    """Return rows of measurements.parquet, in ascending order."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+def pick_ranked(members: NDArray[np.bool_], ranks: Rows) -> Rows:
+    """Return the places of the members (n,) of ascending ranks, the first of which is 0."""
+    found, passed = [np.empty(0, np.int64)], 0
+    for first in range(0, members.size, _STRIDE):
+        here = np.flatnonzero(members[first : first + _STRIDE])
+        start, end = np.searchsorted(ranks, (passed, passed + here.size))
+        found.append(here[ranks[start:end] - passed] + first)
+        passed += here.size
+    return np.concatenate(found)
 
-    parts, first = [], 0
-    with pq.ParquetFile(path) as file:
-        schema = file.schema_arrow
-        for group in range(file.num_row_groups):
-            length = file.metadata.row_group(group).num_rows
-            start, end = np.searchsorted(rows, (first, first + length))
-            if end > start:
-                places = build_numbers(rows[start:end] - first, pa.int64())
-                parts.append(file.read_row_group(group).take(places))
-            first += length
-    return MeasuredRows(rows, pa.concat_tables(parts) if parts else schema.empty_table())
+
+def read_rows(
+    cells: CellGroups, rows: Rows, columns: Sequence[str], *, threads: int = 1
+) -> MeasuredRows:
+    """Return columns of ascending rows of measurements.parquet; absent columns are left out."""
+    held = [name for name in columns if name in cells.names]
+    found = {name: np.empty(rows.size) for name in held}
+    for place, piece in _pick(cells, rows, held, threads=threads):
+        for name in held:
+            found[name][place] = piece[name]
+    return MeasuredRows(rows, found)
+
+
+def read_ids(cells: CellGroups, rows: Rows) -> Rows:
+    """Return the ids of ascending rows."""
+    ids = np.empty(rows.size, np.int64)
+    for place, piece in _pick(cells, rows, ["id"]):
+        ids[place] = piece["id"]
+    return ids
+
+
+def _pick(
+    cells: CellGroups, rows: Rows, columns: Sequence[str], *, threads: int = 1
+) -> Iterator[tuple[slice, Columns]]:
+    """Yield, group by group, which of the rows stand in it, and their columns."""
+    touched = []
+    for group in cells.groups:
+        start, end = np.searchsorted(rows, (group.first, group.first + group.count)).tolist()
+        if end > start:
+            touched.append((group, slice(start, end)))
+    pieces = cells.pieces(columns, threads=threads, groups=[group for group, _ in touched])
+    for (group, place), (_, piece) in zip(touched, pieces, strict=True):
+        here = rows[place] - group.first
+        yield place, {name: values[here] for name, values in piece.items()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -134,17 +135,22 @@ class _Frame:
         self._file = file
         self._request = request
         self._pixels: NDArray[Any] | None = None
+        self._lock = Lock()
 
     def pixels(self) -> NDArray[Any]:
-        if self._pixels is None:
-            try:
-                frame = np.asarray(self._file.read_frame(self._request.image))
-            except (MemoryError, OSError):
-                raise
-            except Exception as error:
-                raise _damaged(self._request.path, error) from None
-            self._pixels = frame[np.newaxis] if frame.ndim == 2 else frame
-        return self._pixels
+        with self._lock:
+            if self._pixels is None:
+                self._pixels = self._read()
+            return self._pixels
+
+    def _read(self) -> NDArray[Any]:
+        try:
+            frame = np.asarray(self._file.read_frame(self._request.image))
+        except (MemoryError, OSError):
+            raise
+        except Exception as error:
+            raise _damaged(self._request.path, error) from None
+        return frame[np.newaxis] if frame.ndim == 2 else frame
 
 
 class FramePlane:

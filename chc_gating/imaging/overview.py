@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from chc_gating.imaging.blocks import Box
+from chc_gating.imaging.cell_groups import CellGroups
 from chc_gating.imaging.slide import Slide
-from chc_gating.storage.tables import take_numbers
 
 LONGEST_PX = 512
 """Squares along the longer side of the slide, at most."""
 READ_WHOLE_PX = 1 << 24
 """Up to so many pixels a level of the slide is read (4,096 x 4,096: a few tenths of a second)."""
+_ROWS = 1 << 16
+"""Cells that are added up at a time: always so many, so that sums are rounded alike."""
 
 
 @dataclass(frozen=True)
@@ -33,17 +34,17 @@ class Overview:
     of: Literal["pixels", "nuclei"]
 
 
-def draw_overview(slide: Slide, channel: int, *, measurements: Path) -> Overview:
+def draw_overview(slide: Slide, channel: int, *, cells: CellGroups) -> Overview:
     """Return a slide's overview.
 
     From the smallest level of its pyramid that is large enough, or from a small slide itself. A
     large slide without a pyramid is not read once more, which would take as long as to find its
-    nuclei: their DNA stands in ``measurements`` (measurements.parquet).
+    nuclei: their DNA stands in the measured ``cells``.
     """
     level = _choose_level(slide)
     height, width = slide.levels[level].shape
     if height * width > READ_WHOLE_PX:
-        return _sum_nuclei(slide, channel, measurements)
+        return _sum_nuclei(slide, channel, cells)
     side = max(1, -(-max(height, width) // LONGEST_PX))
     small = np.empty((-(-height // side), -(-width // side)), np.uint16)
     for i in range(small.shape[0]):
@@ -67,20 +68,17 @@ def _mean_columns(band: NDArray[np.uint16], side: int) -> NDArray[np.uint16]:
     return means
 
 
-def _sum_nuclei(slide: Slide, channel: int, measurements: Path) -> Overview:
-    import pyarrow.parquet as pq
-
+def _sum_nuclei(slide: Slide, channel: int, cells: CellGroups) -> Overview:
     name = slide.channels[channel]
     side = -(-max(slide.shape) // LONGEST_PX)
     rows, columns = (-(-length // side) for length in slide.shape)
     total = np.zeros(rows * columns)
     wanted = ["centroid_y_px", "centroid_x_px", "area_px"]
     wanted += [f"nucleus_mean:{name}", f"background:{name}"]
-    with pq.ParquetFile(measurements) as file:
-        for batch in file.iter_batches(columns=wanted):
-            y, x, area, mean, background = (take_numbers(batch[column]) for column in wanted)
-            squares = (y // side).astype(np.int64) * columns + (x // side).astype(np.int64)
-            dna = np.maximum((mean - background) * area, 0)
-            total += np.bincount(squares, weights=dna, minlength=total.size)
+    for _, found in cells.batches(wanted, _ROWS):
+        y, x, area, mean, background = (found[column] for column in wanted)
+        squares = (y // side).astype(np.int64) * columns + (x // side).astype(np.int64)
+        dna = np.maximum((mean - background) * area, 0)
+        total += np.bincount(squares, weights=dna, minlength=total.size)
     levels = np.clip(np.round(total / side**2), 0, 65535).astype(np.uint16)
     return Overview(levels.reshape(rows, columns), float(side), "nuclei")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,17 +66,29 @@ def _build_floats(values: NDArray[np.float64]) -> pyarrow.Array:
     return build_numbers(values, pa.float64(), empty=np.isnan(values))
 
 
-def find_lost_cells(
-    path: Path, ids: NDArray[np.int64], *, slide_shape: tuple[int, int]
-) -> NDArray[np.bool_]:
-    """Return which cells (k,) have their seed pixel in a square that was not scored.
+@dataclass(frozen=True)
+class LostSquares:
+    """Which squares of a slide of a width in pixels were not scored: (rows, columns) bool."""
 
-    ids : indices of seed pixels. Raises ChcError where ``path`` holds no tiles of such a slide.
-    """
+    lost: NDArray[np.bool_]
+    width_px: int
+
+    def hold(self, ids: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Return which cells (k,), by their ids, have their seed pixel in such a square."""
+        if not self.lost.any():
+            return np.zeros(ids.shape, np.bool_)
+        y, x = np.divmod(ids, self.width_px)
+        inside: NDArray[np.bool_] = self.lost[y // SQUARE_PX, x // SQUARE_PX]
+        return inside
+
+
+def read_lost_squares(path: Path, *, slide_shape: tuple[int, int]) -> LostSquares:
+    """Return the lost squares of tiles.parquet; ChcError where it is not of such a slide."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
+        # Not pq.read_table, which imports pandas.
         with pq.ParquetFile(path) as file:
             states = file.read(columns=["state"])["state"].to_pylist()
     except (FileNotFoundError, pa.ArrowInvalid):
@@ -83,7 +96,5 @@ def find_lost_cells(
     rows, columns = (-(-length // SQUARE_PX) for length in slide_shape)
     if len(states) != rows * columns:
         raise ChcError(f"{path}: tiles of another slide; run chc measure again")
-    state = np.array(states, dtype=np.str_).reshape(rows, columns)
-    y, x = np.divmod(ids, slide_shape[1])
-    lost: NDArray[np.bool_] = np.isin(state[y // SQUARE_PX, x // SQUARE_PX], LOST)
-    return lost
+    lost = np.isin(np.array(states, dtype=np.str_), LOST)
+    return LostSquares(lost.reshape(rows, columns), slide_shape[1])

@@ -23,7 +23,8 @@ class EventStream:
     saturation : (m,) float64, in linear units; a value at or above it is saturated, inf: unknown.
     batches : called with a size k, yields C-contiguous native (<=k, m) float32 or float64 arrays
         of stored values; must not be written to.
-    event_ids : None where an event's id is its index; else (n,) int64 (cells of a slide).
+    event_ids : None where an event's id is its index; else called with ascending indices (k,),
+        returns their ids (k,) int64 (cells of a slide).
     time_channel : index of the channel that holds time in seconds, or None.
     event_flags : (n,) uint32 flags that the front end knows (a slide's cells), or None.
     """
@@ -34,6 +35,6 @@ class EventStream:
     factors: FloatArray
     saturation: FloatArray
     batches: Callable[[int], Iterator[StoredBatch]]
-    event_ids: NDArray[np.int64] | None = None
+    event_ids: Callable[[NDArray[np.int64]], NDArray[np.int64]] | None = None
     time_channel: int | None = None
     event_flags: NDArray[np.uint32] | None = None

@@ -11,14 +11,16 @@ from numpy.typing import NDArray
 
 from chc_gating.batch import layout
 from chc_gating.gating.result import GatingResult
+from chc_gating.imaging.cell_groups import CellGroups
 from chc_gating.imaging.crops import MAX_CROPS, CroppedCells, CropSource, write_crops
 from chc_gating.imaging.labels import Labels
 from chc_gating.imaging.measure import RING_UM
-from chc_gating.imaging.neighbours import CellField
+from chc_gating.imaging.measured_rows import pick_ranked
+from chc_gating.imaging.neighbours import read_field
 from chc_gating.imaging.records import Measurement
 from chc_gating.imaging.slide import open_slide
 from chc_gating.model.panel import Panel
-from chc_gating.stages.explain import find_class
+from chc_gating.stages.explain import find_class, find_scale
 
 CONTROL_CROPS = 24
 CONTROL_CLASSES = ("leukocyte", "unclassified")
@@ -27,13 +29,10 @@ _CONTROL_SEED = 31
 
 @dataclass(frozen=True)
 class Opening:
-    """How a slide is opened again for its crops; labels None: no outlines.
-
-    measured : the folder of measurements.parquet.
-    """
+    """How a slide is opened again for its crops; labels None: no outlines."""
 
     slide: Path
-    measured: Path
+    cells: CellGroups
     labels: Path | None
     measurement: Measurement
     panel: Panel
@@ -48,7 +47,13 @@ def find_labels(measured: Path, labels: Path | None) -> Path | None:
 
 
 def write_slide_crops(
-    folder: Path, result: GatingResult, field: CellField, *, opening: Opening, controls: int
+    folder: Path,
+    result: GatingResult,
+    *,
+    opening: Opening,
+    controls: int,
+    seed: int,
+    threads: int = 1,
 ) -> None:
     """Write crops, outlines, overview and crops.json of candidates and ``controls`` random cells.
 
@@ -56,9 +61,10 @@ def write_slide_crops(
     that the slide's cells fix.
     """
     chosen = choose_candidates(result.candidates.event_index)
-    drawn, classes = draw_controls(result, field, controls)
-    rows = np.concatenate([chosen, drawn])
+    drawn, classes = draw_controls(result, controls, seed=seed)
     measurement, panel = opening.measurement, opening.panel
+    scale = find_scale(measurement)
+    fields = [read_field(opening.cells, rows, scale) for rows in (chosen, *drawn)]
     ring_um = measurement.parameters.get("ring_um", RING_UM)
     with ExitStack() as stack:
         slide = stack.enter_context(
@@ -74,7 +80,7 @@ def write_slide_crops(
         labels = None if opening.labels is None else stack.enter_context(Labels(opening.labels))
         source = CropSource(
             labels=labels,
-            measurements=opening.measured / layout.MEASUREMENTS,
+            cells=opening.cells,
             dna=slide.channels.index(panel.channels_with_role("dna")[0]),
             ring_px=(ring_um if isinstance(ring_um, int | float) else RING_UM)
             / slide.pixel_size_um,
@@ -82,13 +88,14 @@ def write_slide_crops(
         write_crops(
             slide,
             CroppedCells(
-                ids=field.ids[rows],
-                centroids_px=field.centroids_px[rows],
+                ids=np.concatenate([field.ids for field in fields]),
+                centroids_px=np.concatenate([field.centroids_px for field in fields]),
                 candidates=chosen.size,
                 control_phenotypes=classes,
             ),
             source=source,
             output=folder,
+            threads=threads,
         )
 
 
@@ -100,19 +107,24 @@ def choose_candidates(rows: NDArray[np.int64], most: int = MAX_CROPS) -> NDArray
 
 
 def draw_controls(
-    result: GatingResult, field: CellField, count: int
-) -> tuple[NDArray[np.int64], tuple[str, ...]]:
-    """Return rows of random cells that are no candidates, and their classes."""
-    rng = np.random.default_rng((field.seed, _CONTROL_SEED))
-    pools = [np.flatnonzero(find_class(result, name)) for name in CONTROL_CLASSES]
+    result: GatingResult, count: int, *, seed: int
+) -> tuple[list[NDArray[np.int64]], tuple[str, ...]]:
+    """Return random cells that are no candidates, and their classes: rows of each class, ascending.
+
+    ``seed`` is a number that the slide's cells fix.
+    """
+    rng = np.random.default_rng((seed, _CONTROL_SEED))
+    pools = [find_class(result, name) for name in CONTROL_CLASSES]
+    sizes = [int(np.count_nonzero(pool)) for pool in pools]
     wanted = [count - count // 2, count // 2]
-    takes = [min(n, pool.size) for n, pool in zip(wanted, pools, strict=True)]
+    takes = [min(n, size) for n, size in zip(wanted, sizes, strict=True)]
     # What one class lacks the other gives.
     for one, other in ((0, 1), (1, 0)):
         lacking = max(0, wanted[other] - takes[other])
-        takes[one] += min(lacking, pools[one].size - takes[one])
-    rows, classes = [np.empty(0, np.int64)], []
-    for name, pool, take in zip(CONTROL_CLASSES, pools, takes, strict=True):
-        rows.append(pool[np.sort(rng.choice(pool.size, take, replace=False))])
+        takes[one] += min(lacking, sizes[one] - takes[one])
+    rows, classes = [], []
+    for name, pool, size, take in zip(CONTROL_CLASSES, pools, sizes, takes, strict=True):
+        ranks = np.sort(rng.choice(size, take, replace=False))
+        rows.append(pick_ranked(pool, ranks))
         classes += [name] * take
-    return np.concatenate(rows), tuple(classes)
+    return rows, tuple(classes)

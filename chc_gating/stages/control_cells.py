@@ -6,16 +6,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from chc_gating.batch import layout
 from chc_gating.errors import RawFileError
 from chc_gating.gating.background_cuts import list_fraction_channels
 from chc_gating.gating.control_cuts import read_control
 from chc_gating.gating.quantiles import Values
+from chc_gating.imaging.cell_groups import CellGroups, open_cells
 from chc_gating.imaging.cells import cell_stream
 from chc_gating.imaging.records import Measurement
-from chc_gating.imaging.tiles_table import find_lost_cells
-from chc_gating.model.events import EventStream
+from chc_gating.imaging.tiles_table import read_lost_squares
 from chc_gating.model.flags import LOST_FLAG, event_flag_bit
 from chc_gating.model.gates import Gates
 from chc_gating.model.panel import Panel
@@ -40,10 +41,11 @@ def read_control_slide(
     if record.status != "counted":
         raise RawFileError(record.reason or "the control was not measured")
     fractions = list_fraction_channels(panel, gates)
-    stream = cell_stream(measured / layout.MEASUREMENTS, panel, fractions=fractions).stream
+    cells = open_cells(measured / layout.MEASUREMENTS)
+    stream = cell_stream(cells, panel, fractions=fractions)
     given = resolve_spillover(panel, table=spillover, keywords={}, channels=(), labels=())
     return read_control(
-        replace(stream, event_flags=_flag_lost(stream, measured / layout.TILES, record)),
+        replace(stream, event_flags=_flag_lost(cells, measured / layout.TILES, record)),
         panel,
         gates,
         marker=marker,
@@ -51,12 +53,12 @@ def read_control_slide(
     )
 
 
-def _flag_lost(
-    stream: EventStream, tiles: Path, record: Measurement
-) -> np.ndarray[tuple[int], np.dtype[np.uint32]]:
-    flags = np.zeros(stream.event_count, np.uint32)
-    if record.slide is not None and stream.event_ids is not None:
+def _flag_lost(cells: CellGroups, tiles: Path, record: Measurement) -> NDArray[np.uint32]:
+    flags = np.zeros(cells.count, np.uint32)
+    if record.slide is not None:
         shape = record.slide.height_px, record.slide.width_px
-        lost = find_lost_cells(tiles, stream.event_ids, slide_shape=shape)
-        flags[lost] = event_flag_bit(LOST_FLAG)
+        lost = read_lost_squares(tiles, slide_shape=shape)
+        for group, columns in cells.pieces(["id"]):
+            own = flags[group.first : group.first + group.count]
+            own[lost.hold(columns["id"])] = event_flag_bit(LOST_FLAG)
     return flags

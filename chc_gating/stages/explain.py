@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from chc_gating.batch import layout
 from chc_gating.gating.result import GatingResult
-from chc_gating.imaging.cells import CellStream
+from chc_gating.imaging.cell_groups import CellGroups
 from chc_gating.imaging.explanations import SlideCells, explain_candidates
 from chc_gating.imaging.measure import RING_UM
-from chc_gating.imaging.neighbours import CellField
+from chc_gating.imaging.neighbours import Scale
 from chc_gating.imaging.records import Measurement
 from chc_gating.model.flags import count_event_flags
 from chc_gating.model.panel import Role
@@ -29,48 +27,36 @@ class Explained:
     columns: Mapping[str, NDArray[np.float64]]
 
 
-def build_field(cells: CellStream, measurement: Measurement) -> CellField:
-    """Return where the cells of a slide lie."""
-    if measurement.slide is None or cells.stream.event_ids is None:
-        raise AssertionError("a slide that was measured has a size, and its cells have ids")
-    return CellField(
-        ids=cells.stream.event_ids,
-        centroids_px=cells.centroids_px,
-        width_px=measurement.slide.width_px,
-        pixel_size_um=measurement.slide.pixel_size_um,
-    )
-
-
 def explain(
     result: GatingResult,
-    field: CellField,
+    cells: CellGroups,
     *,
     origin: Origin,
-    measured: Path,
     measurement: Measurement,
+    seed: int,
+    threads: int = 1,
 ) -> Explained:
     """Return the result with the flags of what could explain its candidates, and the columns.
 
-    No candidate is removed, and no count changes.
+    No candidate is removed, and no count changes. The result's flags of events are written to.
     """
-    slide_cells = _view_cells(
-        result, field, origin=origin, measured=measured, measurement=measurement
-    )
+    slide_cells = _view_cells(result, cells, origin=origin, measurement=measurement, seed=seed)
     found = result.candidates
-    told = explain_candidates(slide_cells, found.event_index, positive=_find_positive(result))
+    told = explain_candidates(
+        slide_cells, found.event_index, positive=_find_positive(result), threads=threads
+    )
     flags = found.flags | told.flags
     added = count_event_flags(told.flags)
     if result.event_flags is None:
         raise AssertionError("a slide's events are kept")
-    event_flags = result.event_flags.copy()
-    event_flags[found.event_index] |= told.flags
+    # No copy: of ten million cells it would take as much memory again.
+    result.event_flags[found.event_index] |= told.flags
     return Explained(
         columns=told.columns,
         result=replace(
             result,
             candidates=replace(found, flags=flags, flag_counts=_add(found.flag_counts, added)),
             flag_counts=_add(result.flag_counts, added),
-            event_flags=event_flags,
         ),
     )
 
@@ -90,18 +76,19 @@ def _add(counts: Mapping[str, int], added: Mapping[str, int]) -> dict[str, int]:
 
 def _view_cells(
     result: GatingResult,
-    field: CellField,
+    cells: CellGroups,
     *,
     origin: Origin,
-    measured: Path,
     measurement: Measurement,
+    seed: int,
 ) -> SlideCells:
     if measurement.slide is None:
         raise AssertionError("a slide that was measured has a size")
     ring = measurement.parameters.get("ring_um", RING_UM)
     return SlideCells(
-        measurements=measured / layout.MEASUREMENTS,
-        field=field,
+        cells=cells,
+        scale=find_scale(measurement),
+        seed=seed,
         is_leukocyte=find_class(result, "leukocyte"),
         dna_channel=origin.panel.channels_with_role("dna")[0],
         leukocyte_channels=_called(origin, "leukocyte"),
@@ -109,6 +96,13 @@ def _view_cells(
         ring_um=float(ring) if isinstance(ring, int | float) else RING_UM,
         area_mm2=measurement.slide.area_mm2,
     )
+
+
+def find_scale(measurement: Measurement) -> Scale:
+    """Return the width and the pixel size of a slide that was measured."""
+    if measurement.slide is None:
+        raise AssertionError("a slide that was measured has a size")
+    return Scale(measurement.slide.width_px, measurement.slide.pixel_size_um)
 
 
 def find_class(result: GatingResult, name: str) -> NDArray[np.bool_]:

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-import numpy as np
-from numpy.typing import NDArray
 
 from chc_gating.batch import layout
 from chc_gating.batch.gates import load_gates
@@ -22,14 +18,12 @@ from chc_gating.gating.background_cuts import (
 from chc_gating.gating.compile import compile_gates
 from chc_gating.gating.result import GatingResult
 from chc_gating.gating.run import run_plan
-from chc_gating.imaging.cells import CellStream, cell_stream
+from chc_gating.imaging.cell_groups import CellGroups, open_cells
+from chc_gating.imaging.cells import cell_stream
 from chc_gating.imaging.crops import write_no_crops
 from chc_gating.imaging.records import Measurement
-from chc_gating.imaging.tiles_table import find_lost_cells
-from chc_gating.kernels.plan_arrays import PlanArrays
+from chc_gating.imaging.tiles_table import LostSquares, read_lost_squares
 from chc_gating.model.acquisition import AppliedCut
-from chc_gating.model.events import EventStream
-from chc_gating.model.flags import LOST_FLAG, event_flag_bit, event_flag_names
 from chc_gating.model.spillover import Spillover
 from chc_gating.stages.acquisition import (
     Measured,
@@ -41,17 +35,15 @@ from chc_gating.stages.acquisition import (
 from chc_gating.stages.apply_cutoffs import judge_cutoffs, read_cutoffs, require_cutoffs
 from chc_gating.stages.autofluorescence import subtract_autofluorescence
 from chc_gating.stages.candidate_crops import CONTROL_CROPS, Opening, find_labels, write_slide_crops
-from chc_gating.stages.candidates_table import candidates_table
-from chc_gating.stages.explain import build_field, explain
+from chc_gating.stages.cell_marks import mark_cells
+from chc_gating.stages.cells_table import CELLS, cells_schema, write_cells
+from chc_gating.stages.explain import explain
 from chc_gating.stages.progress import show_progress
 from chc_gating.stages.spillover import describe_spillover, resolve_spillover
 from chc_gating.storage.atomic import replacing_files
 from chc_gating.storage.provenance import describe_input
 from chc_gating.storage.records import read_record
-from chc_gating.storage.tables import build_numbers, build_texts, write_table
-
-if TYPE_CHECKING:
-    import pyarrow
+from chc_gating.storage.tables import write_table
 
 
 def gate_image(
@@ -102,32 +94,34 @@ def gate_image(
             _write_nothing(folder, origin, reason=reason)
             return
         try:
-            given = read_cutoffs(cutoffs, the_panel, the_gates)
-            fractions = list_fraction_channels(the_panel, the_gates)
-            cells = cell_stream(measured / layout.MEASUREMENTS, the_panel, fractions=fractions)
-            cells = _flag_lost(cells, measured / layout.TILES, measurement)
-            found = subtract_autofluorescence(
-                cells.stream,
-                the_panel,
-                resolve_spillover(the_panel, table=spillover, keywords={}, channels=(), labels=()),
-                fractions=fractions,
+            cells = open_cells(measured / layout.MEASUREMENTS)
+            gated = _gate(
+                cells,
+                origin,
+                measurement=measurement,
+                spillover=spillover,
+                given_cuts=read_cutoffs(cutoffs, the_panel, the_gates),
+                lost=_read_lost(measured, measurement),
+                threads=threads,
             )
-            cuts = find_background_cuts(
-                cells.stream, the_panel, the_gates, spillover=found, levels=_levels(measurement)
+            told = explain(
+                gated.result,
+                cells,
+                origin=origin,
+                measurement=measurement,
+                seed=gated.seed,
+                threads=threads,
             )
-            result = _gate(cells, origin, spillover=found, cuts=given | cuts, threads=threads)
-            result, doubts = judge_cutoffs(result)
-            field = build_field(cells, measurement)
-            told = explain(result, field, origin=origin, measured=measured, measurement=measurement)
             result = told.result
             write_slide_crops(
                 folder,
                 result,
-                field,
                 opening=Opening(
-                    slide, measured, find_labels(measured, labels), measurement, the_panel
+                    slide, cells, find_labels(measured, labels), measurement, the_panel
                 ),
                 controls=control_crops,
+                seed=gated.seed,
+                threads=threads,
             )
         except RawFileError as error:
             if not record_faults:
@@ -135,15 +129,15 @@ def gate_image(
             _write_nothing(folder, origin, reason=str(error))
             return
         facts = Measured(
-            saturated=cells.saturated.sum(axis=0).tolist(),
+            saturated=gated.saturated,
             has_margins=False,
-            spillover=None if found is None else describe_spillover(found),
+            spillover=None if gated.spillover is None else describe_spillover(gated.spillover),
             slide=measurement.slide,
             repairs=measurement.repairs,
-            draw_flags=(*_cut_flags(result), *doubts),
+            draw_flags=(*_cut_flags(result), *gated.doubts),
         )
         write_gated(folder, result=result, origin=origin, measured=facts)
-        _write_tables(folder, result, cells, explanations=told.columns)
+        write_cells(folder, result, cells, explanations=told.columns, threads=threads)
 
 
 def _levels(measurement: Measurement) -> dict[str, PixelLevel]:
@@ -156,102 +150,62 @@ def _cut_flags(result: GatingResult) -> tuple[str, ...]:
     return ("majority_not_negative",) if any(b.doubtful for b in found) else ()
 
 
+@dataclass(frozen=True)
+class _Gated:
+    """A slide's result, flags of its cuts from controls, its saturated cells per channel, the
+    seed of its draws, and what was compensated with.
+    """
+
+    result: GatingResult
+    doubts: tuple[str, ...]
+    saturated: list[int]
+    seed: int
+    spillover: Spillover | None
+
+
 def _gate(
-    cells: CellStream,
+    cells: CellGroups,
     origin: Origin,
     *,
-    spillover: Spillover | None,
-    cuts: Mapping[str, AppliedCut],
+    measurement: Measurement,
+    spillover: Path | None,
+    given_cuts: Mapping[str, AppliedCut],
+    lost: LostSquares | None,
     threads: int,
-) -> GatingResult:
-    plan = compile_gates(
-        origin.panel,
-        origin.gates,
-        channels=cells.stream.channels,
-        labels=cells.stream.labels,
-        spillover=spillover,
-        found_cuts=cuts,
+) -> _Gated:
+    """Gate the cells; of each its class and its flags are kept, and nothing else."""
+    panel, gates = origin.panel, origin.gates
+    fractions = list_fraction_channels(panel, gates)
+    stream = cell_stream(cells, panel, fractions=fractions, threads=threads)
+    given = resolve_spillover(panel, table=spillover, keywords={}, channels=(), labels=())
+    used = subtract_autofluorescence(stream, panel, given, fractions=fractions)
+    cuts = find_background_cuts(
+        stream, panel, gates, spillover=used, levels=_levels(measurement), threads=threads
     )
-    stream = replace(cells.stream, event_flags=_flag_cells(cells, plan.arrays))
-    shown = show_progress(stream, "gating cells")
-    return run_plan(shown, plan, threads=threads, keep_events=True)
+    plan = compile_gates(
+        panel,
+        gates,
+        channels=stream.channels,
+        labels=stream.labels,
+        spillover=used,
+        found_cuts={**given_cuts, **cuts},
+    )
+    marks = mark_cells(cells, panel, plan.arrays, lost=lost, threads=threads)
+    shown = show_progress(replace(stream, event_flags=marks.flags), "gating cells")
+    result = run_plan(shown, plan, threads=threads, keep_events=("class", "flags"))
+    result, doubts = judge_cutoffs(result)
+    return _Gated(result, doubts, marks.saturated.tolist(), marks.seed, used)
 
 
-def _flag_lost(cells: CellStream, tiles: Path, measurement: Measurement) -> CellStream:
-    """Return the cells, those of areas out of focus with the flag that leaves them out."""
-    facts, ids = measurement.slide, cells.stream.event_ids
-    if facts is None or ids is None:
-        return cells
-    lost = find_lost_cells(tiles, ids, slide_shape=(facts.height_px, facts.width_px))
-    flags = cells.flags | np.where(lost, event_flag_bit(LOST_FLAG), np.uint32(0))
-    return replace(cells, flags=flags.astype(np.uint32))
-
-
-def _flag_cells(cells: CellStream, arrays: PlanArrays) -> NDArray[np.uint32]:
-    """Return the cells' flags, with those of saturation: of a marker's own channel, or of one
-    that its compensation takes something from.
-    """
-    flags = cells.flags.copy()
-    for channel in arrays.marker_channel:
-        detectors, _ = arrays.terms(channel)
-        others = detectors[detectors != channel]
-        flags[cells.saturated[:, channel]] |= event_flag_bit("saturated")
-        flags[cells.saturated[:, others].any(axis=1)] |= event_flag_bit("leans_on_saturated")
-    return flags
-
-
-def _write_tables(
-    folder: Path,
-    result: GatingResult,
-    cells: CellStream,
-    *,
-    explanations: Mapping[str, NDArray[np.float64]],
-) -> None:
-    centroids = cells.centroids_px[result.candidates.event_index]
-    positions = {"centroid_y_px": centroids[:, 0], "centroid_x_px": centroids[:, 1], **explanations}
-    write_table(folder / "candidates.parquet", candidates_table(result, positions=positions))
-    write_table(folder / "cells.parquet", _cells_table(result, cells))
-
-
-def _cells_table(result: GatingResult, cells: CellStream) -> pyarrow.Table:
-    """Return cells.parquet: one row per cell; an empty phenotype is outside its population."""
-    import pyarrow
-
-    names = build_texts(["", *result.leaf_names[1:]], pyarrow.string())
-    bits, which = np.unique(_flags(result), return_inverse=True)
-    flags = build_texts([";".join(event_flag_names(int(b))) for b in bits], pyarrow.string())
-    centroids = (build_numbers(column, pyarrow.float64()) for column in cells.centroids_px.T)
-    # Taken from the few different texts: ten million texts of their own would fill the memory.
-    columns = [
-        build_numbers(_ids(cells.stream), pyarrow.int64()),
-        *centroids,
-        names.take(build_numbers(_classes(result), pyarrow.int16())),
-        flags.take(build_numbers(which, pyarrow.int64())),
-    ]
-    return pyarrow.Table.from_arrays(columns, schema=_cells_schema())
-
-
-def _cells_schema() -> pyarrow.Schema:
-    import pyarrow
-
-    columns = {"id": pyarrow.int64(), "centroid_y_px": pyarrow.float64()}
-    columns |= {"centroid_x_px": pyarrow.float64(), "phenotype": pyarrow.string()}
-    return pyarrow.schema({**columns, "flags": pyarrow.string()})
-
-
-def _classes(result: GatingResult) -> NDArray[np.int16]:
-    return np.empty(0, np.int16) if result.event_class is None else result.event_class
-
-
-def _ids(stream: EventStream) -> NDArray[np.int64]:
-    return np.arange(stream.event_count) if stream.event_ids is None else stream.event_ids
-
-
-def _flags(result: GatingResult) -> NDArray[np.uint32]:
-    return np.empty(0, np.uint32) if result.event_flags is None else result.event_flags
+def _read_lost(measured: Path, measurement: Measurement) -> LostSquares | None:
+    """Return the areas out of focus, whose cells are left out."""
+    facts = measurement.slide
+    if facts is None:
+        return None
+    return read_lost_squares(measured / layout.TILES, slide_shape=(facts.height_px, facts.width_px))
 
 
 def _write_nothing(folder: Path, origin: Origin, *, reason: str) -> None:
     write_not_counted(folder, origin=origin, reason=reason)
     write_no_crops(folder)
-    write_table(folder / "cells.parquet", _cells_schema().empty_table())
+    write_table(folder / CELLS, cells_schema().empty_table())

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chc_gating.storage.atomic import replacing
 
-_ROWS_PER_GROUP = 32_768
+ROWS_PER_GROUP = 32_768
 """A group of rows is encoded in memory as a whole."""
 
 if TYPE_CHECKING:
@@ -87,23 +87,29 @@ def take_numbers(column: pyarrow.ChunkedArray | pyarrow.Array) -> NDArray[Any]:
 
 
 def write_table(path: Path, table: pyarrow.Table) -> None:
-    """Write a Parquet table, whole.
+    """Write a Parquet table, whole."""
+    write_groups(path, [table], table.schema)
 
-    Measurements hardly repeat, so a dictionary of their values only costs: of 64,000 candidates a
-    third of the file, and three times the time and the memory to write it.
+
+def write_groups(path: Path, tables: Iterable[pyarrow.Table], schema: pyarrow.Schema) -> None:
+    """Write tables one after the other into a Parquet file, whole.
+
+    All but the last have a multiple of ROWS_PER_GROUP rows, so that the file is the same as of one
+    table. Measurements hardly repeat, so a dictionary of their values only costs: of 64,000
+    candidates a third of the file, and three times the time and the memory to write it.
     """
     import pyarrow.parquet
     from pyarrow import types
 
-    repeats = [field.name for field in table.schema if not types.is_floating(field.type)]
-    with replacing(path) as temporary:
-        pyarrow.parquet.write_table(
-            table,
-            temporary,
-            compression="zstd",
-            use_dictionary=repeats,
-            row_group_size=_ROWS_PER_GROUP,
-        )
+    repeats = [field.name for field in schema if not types.is_floating(field.type)]
+    with (
+        replacing(path) as temporary,
+        pyarrow.parquet.ParquetWriter(
+            temporary, schema, compression="zstd", use_dictionary=repeats
+        ) as writer,
+    ):
+        for table in tables:
+            writer.write_table(table, row_group_size=ROWS_PER_GROUP)
 
 
 def read_table(path: Path) -> pyarrow.Table:

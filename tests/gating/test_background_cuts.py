@@ -112,6 +112,17 @@ def test_the_order_of_cells_changes_nothing() -> None:
     assert find_background_cuts(stream(cells[::-1]), PANEL, gates(CK=BACKGROUND)) == cut
 
 
+def test_of_many_cells_every_so_many_th_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of those in the phenotype population; 5,020 of 9,020, at most 1,500: every fourth."""
+    monkeypatch.setattr("chc_gating.gating.background_cuts.SAMPLED_CELLS", 1500)
+    cells = slide(debris=4000)
+    cut = find_background_cuts(stream(cells), PANEL, gates(CK=BACKGROUND), threads=2)["CK"]
+    values = cells[cells[:, 0] >= 1000, 2][::4]
+    assert cut == apply_rule(
+        BackgroundCut(k_sd=3, factor=1.5), values, marker="CK", channel="panCK"
+    )
+
+
 def test_a_band_is_in_multiples_of_the_cut() -> None:
     rule = {"background": {"k_sd": 3, "band": [0.7, 1.4]}}
     cut = find_background_cuts(stream(slide()), PANEL, gates(CK=rule))["CK"]

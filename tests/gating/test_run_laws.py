@@ -196,7 +196,7 @@ def test_candidates_hold_every_channel_raw_and_compensated(result: GatingResult)
 
 def test_ids_of_cells_stand_in_the_candidates() -> None:
     ids = np.arange(len(EVENTS), dtype=np.int64) * 10 + 3
-    found = run_plan(make_stream(EVENTS, event_ids=ids), make_plan()).candidates
+    found = run_plan(make_stream(EVENTS, event_ids=lambda rows: ids[rows]), make_plan()).candidates
     np.testing.assert_array_equal(found.event_id, found.event_index * 10 + 3)
 
 
@@ -312,3 +312,11 @@ def batches_of_one(events: np.ndarray) -> Iterator[np.ndarray]:
 def test_a_stream_may_yield_smaller_batches_than_asked_for(result: GatingResult) -> None:
     stream = make_stream(EVENTS, batches=lambda _: batches_of_one(EVENTS))
     assert_same(result, run_plan(stream, make_plan(bead_population="beads"), keep_events=True))
+
+
+def test_some_facts_of_events_can_be_kept_alone() -> None:
+    every = run_plan(make_stream(EVENTS), make_plan(), keep_events=True)
+    some = run_plan(make_stream(EVENTS), make_plan(), keep_events=("class", "flags"))
+    assert some.event_mask is None
+    np.testing.assert_array_equal(some.event_class, every.event_class)
+    np.testing.assert_array_equal(some.event_flags, every.event_flags)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,8 @@ import tifffile
 from image_scenes import write_tiff
 
 from chc_gating.imaging import overview as overview_module
+from chc_gating.imaging.blocks import Box, grid_blocks, map_in_order
+from chc_gating.imaging.cell_groups import CellGroups, open_cells
 from chc_gating.imaging.crops import (
     CroppedCells,
     CropSource,
@@ -20,10 +24,12 @@ from chc_gating.imaging.crops import (
 )
 from chc_gating.imaging.labels import Labels, write_labels
 from chc_gating.imaging.overview import draw_overview
+from chc_gating.imaging.planes import SegmentCache
 from chc_gating.imaging.slide import open_slide
 from chc_gating.storage.records import read_record
 from chc_gating.storage.tables import write_table
 
+NO_CELLS = CellGroups(Path("none"), (), frozenset(), None)
 PIXELS = np.random.default_rng(2).integers(1, 60000, (2, 120, 130)).astype(np.uint16)
 
 
@@ -42,7 +48,7 @@ def crop(
             candidates=len(centroids) - len(controls),
             control_phenotypes=controls,
         )
-        source = CropSource(labels=labels, measurements=folder / "none", dna=0, ring_px=3.0)
+        source = CropSource(labels=labels, cells=NO_CELLS, dna=0, ring_px=3.0)
         write_crops(slide, cells, source=source, output=folder / "crops", crop_um=10)
     record = read_record(folder / "crops" / "crops.json", CropStack)
     return tifffile.imread(folder / "crops" / "crops.tif"), record
@@ -117,8 +123,8 @@ def test_the_overview_holds_the_means_of_squares(tmp_path: Path) -> None:
     pixels = np.arange(2 * 600 * 1030, dtype=np.uint32).reshape(2, 600, 1030) % 60000
     path = write_tiff(tmp_path / "slide.tif", pixels.astype(np.uint16))
     with open_slide(path) as slide:
-        small = draw_overview(slide, 1, measurements=tmp_path / "none").levels
-        side = draw_overview(slide, 1, measurements=tmp_path / "none").side_px
+        small = draw_overview(slide, 1, cells=NO_CELLS).levels
+        side = draw_overview(slide, 1, cells=NO_CELLS).side_px
     assert side == 3  # 1,030 px in at most 512 squares
     assert small.shape == (200, 344)
     assert small[5, 7] == round(pixels[1, 15:18, 21:24].mean())
@@ -133,6 +139,7 @@ def test_a_large_slide_without_a_pyramid_shows_the_dna_of_its_nuclei(
     with open_slide(path) as slide:
         name = slide.channels[0]
         columns = {
+            "id": [3, 4, 5, 6],
             "centroid_y_px": [4.0, 5.9, 1029.0, 500.0],
             "centroid_x_px": [3.0, 5.0, 599.0, 300.0],
             "area_px": [50, 40, 90, 10],
@@ -140,7 +147,7 @@ def test_a_large_slide_without_a_pyramid_shows_the_dna_of_its_nuclei(
             f"background:{name}": [100.0, 100.0, 100.0, 100.0],
         }
         write_table(tmp_path / "measurements.parquet", pyarrow.table(columns))
-        found = draw_overview(slide, 0, measurements=tmp_path / "measurements.parquet")
+        found = draw_overview(slide, 0, cells=open_cells(tmp_path / "measurements.parquet"))
     assert (found.of, found.side_px, found.levels.shape) == ("nuclei", 3.0, (344, 200))
     assert found.levels[1, 1] == round((1000 * 50 + 500 * 40) / 9)
     assert found.levels[343, 199] == round(300 * 90 / 9)
@@ -158,9 +165,28 @@ def test_the_overview_is_from_a_level_of_the_pyramid(tmp_path: Path) -> None:
         file.write(small, subfiletype=1, **options)
     with open_slide(tmp_path / "slide.ome.tif") as slide:
         assert len(slide.levels) == 3
-        overview = draw_overview(slide, 0, measurements=tmp_path / "none")
+        overview = draw_overview(slide, 0, cells=NO_CELLS)
         found, side = overview.levels, overview.side_px
     # 600 px in at most 512 squares: 2 px of the level, 8 px of the slide.
     assert side == 8.0
     assert found.shape == (300, 250)
     assert found[3, 4] == round(small[0, 6:8, 8:10].mean())
+
+
+def test_threads_read_the_labels_of_crops_side_by_side(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    """A file has one place where it is read: threads must not move it for each other."""
+    monkeypatch.setattr("chc_gating.imaging.labels.SegmentCache", lambda _: SegmentCache(1))
+    shape = (2048, 2048)
+    nuclei = np.zeros(shape, np.int64)
+    nuclei[::3, ::3] = np.arange(nuclei[::3, ::3].size).reshape(683, 683)[::-1] * 7919 % 999_983
+    blocks = [nuclei[box.slices] for box in grid_blocks(shape)]
+    write_labels(tmp_path / "labels.tif", shape, iter(blocks))
+    rng = np.random.default_rng(2)
+    boxes = [Box(y, y + 8, x, x + 8) for y, x in rng.integers(0, 2040, (300, 2)).tolist()]
+    request.addfinalizer(partial(sys.setswitchinterval, sys.getswitchinterval()))
+    sys.setswitchinterval(1e-6)
+    with Labels(tmp_path / "labels.tif") as labels:
+        for box, found in zip(boxes, map_in_order(labels.read, boxes, threads=8), strict=True):
+            np.testing.assert_array_equal(found, nuclei[box.slices])

@@ -8,11 +8,12 @@ import numpy as np
 import pyarrow
 import pytest
 
+from chc_gating.imaging.cell_groups import open_cells
 from chc_gating.imaging.explanations import SlideCells, explain_candidates
-from chc_gating.imaging.neighbours import CellField
+from chc_gating.imaging.neighbours import CellField, Scale
 from chc_gating.imaging.spill import SHUFFLES, chance_of_neighbour, cover_ring, shuffle_spill
 from chc_gating.model.flags import event_flag_names
-from chc_gating.storage.tables import write_table
+from chc_gating.storage.tables import read_table, write_table
 
 WIDTH = 4000
 
@@ -89,11 +90,11 @@ def write_slide(folder: Path, cells: list[dict[str, float]]) -> SlideCells:
         folder / "measurements.parquet",
         pyarrow.table({name: values[order] for name, values in columns.items()}),
     )
-    field = CellField(ids[order], np.stack([y, x], axis=1)[order], WIDTH, 0.5)
     is_leukocyte = np.array([bool(c.get("leukocyte")) for c in cells])[order]
     return SlideCells(
-        measurements=folder / "measurements.parquet",
-        field=field,
+        cells=open_cells(folder / "measurements.parquet"),
+        scale=Scale(WIDTH, 0.5),
+        seed=5,
         is_leukocyte=is_leukocyte,
         dna_channel="DAPI",
         leukocyte_channels=("CD45",),
@@ -115,7 +116,8 @@ def explain(
 ) -> tuple[dict[str, float], tuple[str, ...]]:
     """Explain the first of the cells, which lies at y 1500 um, below all leukocytes of a grid."""
     slide = write_slide(folder, [*LEUKOCYTES, *cells])
-    row = int(np.argmin(np.abs(slide.field.centroids_px[:, 0] - 3000.0)))
+    y = read_table(slide.cells.path)["centroid_y_px"].to_numpy()
+    row = int(np.argmin(np.abs(y - 3000.0)))
     told = explain_candidates(
         slide,
         np.array([row]),
@@ -182,7 +184,7 @@ def test_neighbours_are_those_that_a_full_search_finds(radius: float) -> None:
     places = rng.uniform(0, 1500, (2000, 2))
     ids = np.floor(places[:, 0]).astype(np.int64) * WIDTH + np.floor(places[:, 1]).astype(np.int64)
     order = np.argsort(ids)
-    field = CellField(ids[order], places[order], WIDTH, 0.5)
+    field = CellField(np.arange(len(ids)), ids[order], places[order], Scale(WIDTH, 0.5))
     y, x = 700.0, 20.0
     rows, apart = field.near(y, x, radius_um=radius)
     distances = np.hypot(*(field.centroids_px - (y, x)).T) * 0.5

@@ -8,17 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from chc_gating.imaging.neighbours import CellField
 from chc_gating.stages.candidate_crops import choose_candidates, draw_controls
 
 
-def slide(leukocytes: int, unclassified: int, candidates: int = 5) -> tuple[Any, CellField]:
+def slide(leukocytes: int, unclassified: int, candidates: int = 5) -> Any:
     classes = np.repeat([1, 2, 3], [leukocytes, unclassified, candidates]).astype(np.int16)
     classes = np.random.default_rng(1).permutation(classes)
     names = ("outside", "leukocyte", "unclassified", "CHC_CK")
-    ids = np.arange(classes.size) * 7
-    field = CellField(ids, np.zeros((classes.size, 2)), 100, 0.5)
-    return SimpleNamespace(event_class=classes, leaf_names=names), field
+    return SimpleNamespace(event_class=classes, leaf_names=names)
 
 
 @pytest.mark.parametrize(
@@ -28,19 +25,22 @@ def slide(leukocytes: int, unclassified: int, candidates: int = 5) -> tuple[Any,
 def test_controls_are_half_leukocytes_half_unclassified_where_there_are_any(
     leukocytes: int, unclassified: int, drawn: tuple[int, int]
 ) -> None:
-    result, field = slide(leukocytes, unclassified)
-    rows, classes = draw_controls(result, field, 24)
+    result = slide(leukocytes, unclassified)
+    drawn_rows, classes = draw_controls(result, 24, seed=7)
+    rows = np.concatenate(drawn_rows)
     assert (classes.count("leukocyte"), classes.count("unclassified")) == drawn
     assert [result.leaf_names[result.event_class[row]] for row in rows] == list(classes)
     assert len(set(rows.tolist())) == len(rows)
 
 
 def test_the_same_slide_gives_the_same_controls_and_another_gives_others() -> None:
-    result, field = slide(500, 500)
-    first, _ = draw_controls(result, field, 24)
-    np.testing.assert_array_equal(draw_controls(result, field, 24)[0], first)
-    other = CellField(field.ids + 1, field.centroids_px, 100, 0.5)
-    assert draw_controls(result, other, 24)[0].tolist() != first.tolist()
+    result = slide(500, 500)
+    first, again, other = (
+        [row for rows in draw_controls(result, 24, seed=seed)[0] for row in rows.tolist()]
+        for seed in (7, 7, 8)
+    )
+    assert first == again
+    assert first != other
 
 
 def test_of_too_many_candidates_evenly_spaced_ones_get_a_crop() -> None:

@@ -13,6 +13,7 @@ from chc_gating.batch.gates import load_gates
 from chc_gating.batch.panels import load_panel
 from chc_gating.counting.control_tails import find_control_depth, find_false_events_upper
 from chc_gating.errors import ChcError, ConfigError, RawFileError
+from chc_gating.imaging.cell_groups import open_cells
 from chc_gating.imaging.cells import cell_stream
 from chc_gating.model.acquisition import AcquisitionResult, AppliedCut
 from chc_gating.model.cutoffs import Cutoffs
@@ -118,9 +119,9 @@ def read_values(folder: Path, *names: str) -> np.ndarray:
         [
             batch
             for name in names
-            for batch in cell_stream(folder / name / "measurements.parquet", panel).stream.batches(
-                1 << 20
-            )
+            for batch in cell_stream(
+                open_cells(folder / name / "measurements.parquet"), panel
+            ).batches(1 << 20)
         ]
     )
     return (rows[:, 2] - SPILL * rows[:, 1])[rows[:, 0] >= 1000]
