@@ -50,8 +50,8 @@ BROAD = Diet(
     uneven=0.1,
 )
 REAL = Diet(
-    nuclei_px=(11.0, 12.3, 13.2, 14.0, 14.9, 16.0, 17.8),
-    chances=(0.08, 0.15, 0.19, 0.2, 0.18, 0.13, 0.07),
+    nuclei_px=(10.3, 11.7, 12.9, 14.0, 15.2, 16.7, 19.0),
+    chances=(0.07, 0.14, 0.2, 0.21, 0.19, 0.13, 0.06),
     typical_px=TARGET_PX,
     shares={"real": 0.84, "touching": 0.05, "leukocytes": 0.04, "simulated": 0.04, "empty": 0.03},
     dimmed=0.1,

@@ -1,7 +1,9 @@
 """Choose a checkpoint by the F1 of what would be shipped, and write it into the package.
 
 Each checkpoint is exported, quantised on training pictures and run, by the package's own code, on
-the validation pictures, without being told how large their nuclei are.
+the training and the validation pictures, without being told how large their nuclei are. On the
+validation pictures alone checkpoints differ by less than chance, and a size that is badly estimated,
+which is rare, does not show.
 """
 
 from __future__ import annotations
@@ -32,9 +34,10 @@ def main() -> None:
     scores: dict[Path, float] = {}
     for checkpoint in sorted(options.run.glob("step*.pt")):
         model = write_models(checkpoint, parts["train"])
-        matches = score_network(NucleusNetwork(model), parts["validation"], Rules())
-        scores[model] = total_f1(matches)
-        print(f"{checkpoint.stem}: {describe(matches)}", flush=True)
+        network = NucleusNetwork(model)
+        seen, checked = (score_network(network, parts[p], Rules()) for p in ("train", "validation"))
+        scores[model] = total_f1(seen + checked)
+        print(f"{checkpoint.stem}: trained on: {describe(seen)}; validation: {describe(checked)}")
     best = max(scores, key=lambda model: scores[model])
     print(f"best: {best.stem}")
     if options.rules:

@@ -42,7 +42,7 @@ def main() -> None:
     options = parse_options()
     torch.set_num_threads(options.threads)
     torch.manual_seed(options.seed)
-    rng = np.random.default_rng(options.seed)
+    rng, second_rng = np.random.default_rng(options.seed), np.random.default_rng([options.seed, 2])
     pictures = split_pictures(read_pictures(options.data))["train"]
     if options.without_group:
         pictures = [p for p in pictures if p.group != options.without_group]
@@ -55,7 +55,8 @@ def main() -> None:
         model = run_phase(model, fill_pool(pictures, rng, BROAD), rng, first, options.output)
     else:
         model.load_state_dict(torch.load(options.start, weights_only=True))
-    run_phase(model, fill_pool(pictures, rng, REAL), rng, second, options.output)
+    # Its own generator, so that --start goes on as the whole run does.
+    run_phase(model, fill_pool(pictures, second_rng, REAL), second_rng, second, options.output)
 
 
 def parse_options() -> argparse.Namespace:
@@ -64,7 +65,7 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, default=Path("../shared/data/image/dsb2018"))
     parser.add_argument("--output", type=Path, required=True, help="folder of the checkpoints")
     parser.add_argument("--first-steps", type=int, default=9000, help="of the first phase")
-    parser.add_argument("--steps", type=int, default=5500, help="of the second phase")
+    parser.add_argument("--steps", type=int, default=9000, help="of the second phase")
     parser.add_argument("--start", type=Path, help="checkpoint that stands for the first phase")
     parser.add_argument("--checkpoints", type=int, default=4, help="in the last 60 %% of steps")
     parser.add_argument("--seed", type=int, default=1)
