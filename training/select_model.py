@@ -2,8 +2,8 @@
 
 Each checkpoint is exported, quantised on training pictures and run, by the package's own code, on
 the training and the validation pictures, without being told how large their nuclei are. On the
-validation pictures alone checkpoints differ by less than chance, and a size that is badly estimated,
-which is rare, does not show.
+validation pictures alone checkpoints differ by less than chance, and a size that is badly
+estimated, which is rare, does not show.
 """
 
 from __future__ import annotations
