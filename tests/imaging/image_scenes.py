@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +56,25 @@ def draw_discs(
         labels[((y - cy) ** 2 + (x - cx) ** 2 <= radius**2) & (labels == 0)] = i
     image = np.where(labels > 0, level, background) + noise * rng.standard_normal(shape)
     return np.clip(np.rint(image), 0, 65535).astype(np.uint16), labels
+
+
+def draw_cell_grid(
+    cells: Sequence[tuple[float, ...]], rng: np.random.Generator
+) -> NDArray[np.uint16]:
+    """Return (channels, y, x) of cells in a square, DNA first: nuclei of 18 px, cells of 26 px.
+
+    ``cells`` are the levels of each above a background of 400, row by row.
+    """
+    per_row, pitch = math.isqrt(len(cells)), 34
+    side = per_row * pitch
+    image = np.full((len(cells[0]), side, side), 400.0)
+    yy, xx = np.mgrid[:side, :side]
+    for i, levels in enumerate(cells):
+        y, x = ((place + 0.5) * pitch for place in divmod(i, per_row))
+        distance = np.hypot(yy - y, xx - x)
+        for channel, level in enumerate(levels):
+            image[channel][distance < (9 if channel == 0 else 13)] += level
+    return (image + rng.normal(0, 20, image.shape)).astype(np.uint16)
 
 
 def scatter_nuclei(

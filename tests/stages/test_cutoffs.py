@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tifffile
 
 from chc_gating.batch.gates import load_gates
 from chc_gating.batch.panels import load_panel
@@ -23,6 +22,7 @@ from chc_gating.stages.gate_image import gate_image
 from chc_gating.stages.measure import measure
 from chc_gating.stages.segment import segment
 from chc_gating.storage.records import read_record
+from tests.imaging.image_scenes import draw_cell_grid, write_tiff
 
 PANEL = """\
 modality: image
@@ -41,33 +41,18 @@ cuts: {CD45: {fixed: 700}, CK: {fmo: {quantile: 0.99, plus_sd: 2}}}
 phenotypes: {CHC: CD45+ and CK+, CTC: CD45- and CK+, leukocyte: CD45+ and CK-}
 """
 SPILL = 0.1
-SIDE, PITCH = 12, 34
 HYBRIDS = (17, 40, 101)
 
 
 def write_slide(path: Path, *, seed: int, hybrids: tuple[int, ...] = ()) -> None:
     """Write 144 leukocytes, of which a tenth of CD45's light is seen in CK; every 9th is dim."""
     rng = np.random.default_rng(seed)
-    side = SIDE * PITCH
-    image = np.full((3, side, side), 400.0)
-    yy, xx = np.mgrid[:side, :side]
-    for i in range(SIDE * SIDE):
-        y, x = (i // SIDE + 0.5) * PITCH, (i % SIDE + 0.5) * PITCH
-        distance = np.hypot(yy - y, xx - x)
+    cells = []
+    for i in range(144):
         cd45, ck = rng.uniform(1500, 2500), rng.normal(60, 15) + 3000 * (i in hybrids)
         dna = 1200 if i % 9 == 0 else 6000
-        for channel, (level, radius) in enumerate(
-            [(dna, 9), (cd45, 13), (ck + SPILL * cd45 + 500 * (i % 9 == 0), 13)]
-        ):
-            image[channel][distance < radius] += level
-    image += rng.normal(0, 20, image.shape)
-    tifffile.imwrite(
-        path,
-        image.astype(np.uint16),
-        photometric="minisblack",
-        resolution=(20000, 20000),
-        resolutionunit="CENTIMETER",
-    )
+        cells.append((dna, cd45, ck + SPILL * cd45 + 500 * (i % 9 == 0)))
+    write_tiff(path, draw_cell_grid(cells, rng))
 
 
 @pytest.fixture(scope="module")

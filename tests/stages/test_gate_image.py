@@ -18,6 +18,7 @@ from chc_gating.stages.measure import measure
 from chc_gating.stages.segment import segment
 from chc_gating.storage.records import read_record
 from chc_gating.storage.tables import read_table
+from tests.imaging.image_scenes import write_tiff
 
 PANEL = """\
 modality: image
@@ -53,13 +54,7 @@ def folder(tmp_path: Path) -> Path:
     draw_cell(image, 150, 150, (TOP, 5000, 0, 0))
     (tmp_path / "panel.yaml").write_text(PANEL)
     (tmp_path / "gates.yaml").write_text(GATES)
-    tifffile.imwrite(
-        tmp_path / "slide.tif",
-        np.minimum(image, TOP).astype(np.uint16),
-        photometric="minisblack",
-        resolution=(20000, 20000),
-        resolutionunit="CENTIMETER",
-    )
+    write_tiff(tmp_path / "slide.tif", np.minimum(image, TOP).astype(np.uint16))
     segment(tmp_path / "slide.tif", panel=tmp_path / "panel.yaml", output=tmp_path / "out")
     return tmp_path
 

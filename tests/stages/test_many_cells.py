@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pyarrow.parquet
 import pytest
-import tifffile
 from test_slide_quality import PANEL, draw_slide
 
 from chc_gating.gating import background_cuts
@@ -17,6 +16,7 @@ from chc_gating.stages.gate_image import gate_image
 from chc_gating.stages.measure import measure
 from chc_gating.stages.segment import segment
 from chc_gating.storage.tables import read_table, write_table
+from tests.imaging.image_scenes import write_tiff
 
 GATES = """\
 cuts: {CD45: {fixed: 700}, CK: {background: {k_sd: 6}}}
@@ -28,13 +28,7 @@ phenotypes: {CHC: CD45+ and CK+, CTC: CD45- and CK+, leukocyte: CD45+ and CK-}
 def slide(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Some 800 cells, a tenth of them CHC, a quarter out of focus."""
     folder = tmp_path_factory.mktemp("slide")
-    tifffile.imwrite(
-        folder / "slide.tif",
-        draw_slide(),
-        photometric="minisblack",
-        resolution=(20000, 20000),
-        resolutionunit="CENTIMETER",
-    )
+    write_tiff(folder / "slide.tif", draw_slide())
     (folder / "panel.yaml").write_text(PANEL)
     (folder / "gates.yaml").write_text(GATES)
     out = folder / "out"

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tifffile
 
 from chc_gating.errors import ConfigError, RawFileError
 from chc_gating.model.acquisition import AcquisitionResult
@@ -16,6 +15,7 @@ from chc_gating.stages.measure import measure
 from chc_gating.stages.segment import segment
 from chc_gating.storage.records import read_record
 from chc_gating.storage.tables import read_table
+from tests.imaging.image_scenes import draw_cell_grid, write_tiff
 
 PANEL = """\
 modality: image
@@ -26,7 +26,6 @@ channels:
   CK: {marker: CK, role: epithelial, positive_times: 1.5}
 """
 PHENOTYPES = "phenotypes: {CHC: CD45+ and CK+, CTC: CD45- and CK+, leukocyte: CD45+ and CK-}\n"
-SIDE, PITCH = 12, 34
 HYBRIDS = (17, 40, 99)
 
 
@@ -35,23 +34,8 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """144 cells on a grid, CD45 of 2,000, CK of about 60, and three whose CK is 3,000."""
     folder = tmp_path_factory.mktemp("slide")
     rng = np.random.default_rng(4)
-    side = SIDE * PITCH
-    image = np.full((3, side, side), 400.0)
-    yy, xx = np.mgrid[:side, :side]
-    for i in range(SIDE * SIDE):
-        y, x = (i // SIDE + 0.5) * PITCH, (i % SIDE + 0.5) * PITCH
-        distance = np.hypot(yy - y, xx - x)
-        ck = 3000 if i in HYBRIDS else rng.normal(60, 15)
-        for channel, (level, radius) in enumerate([(6000, 9), (2000, 13), (ck, 13)]):
-            image[channel][distance < radius] += level
-    image += rng.normal(0, 20, image.shape)
-    tifffile.imwrite(
-        folder / "slide.tif",
-        image.astype(np.uint16),
-        photometric="minisblack",
-        resolution=(20000, 20000),
-        resolutionunit="CENTIMETER",
-    )
+    cells = [(6000, 2000, 3000 if i in HYBRIDS else rng.normal(60, 15)) for i in range(144)]
+    write_tiff(folder / "slide.tif", draw_cell_grid(cells, rng))
     (folder / "panel.yaml").write_text(PANEL)
     out = folder / "out"
     segment(folder / "slide.tif", panel=folder / "panel.yaml", output=out)

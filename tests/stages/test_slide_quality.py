@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tifffile
 from scipy.ndimage import gaussian_filter
 
 from chc_gating.model.acquisition import AcquisitionQuality, AcquisitionResult
@@ -17,6 +16,7 @@ from chc_gating.stages.measure import measure
 from chc_gating.stages.segment import segment
 from chc_gating.storage.records import read_record
 from chc_gating.storage.tables import read_table
+from tests.imaging.image_scenes import write_tiff
 
 PANEL = """\
 modality: image
@@ -64,9 +64,7 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("slide")
     (folder / "panel.yaml").write_text(PANEL)
     (folder / "gates.yaml").write_text(GATES)
-    scale = {"resolution": (20000, 20000), "resolutionunit": "CENTIMETER"}
-    slide = folder / "slide.tif"
-    tifffile.imwrite(slide, draw_slide(), photometric="minisblack", **scale)
+    slide = write_tiff(folder / "slide.tif", draw_slide())
     out, panel = folder / "out", folder / "panel.yaml"
     segment(slide, panel=panel, output=out)
     measure(slide, panel=panel, labels=out, output=out)

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tifffile
 
 from chc_gating.errors import ConfigError, RawFileError
 from chc_gating.model.acquisition import SpilloverResult
 from chc_gating.stages.spillover import read_spillover
 from chc_gating.stages.spillover_of_controls import spillover_of_controls
 from chc_gating.storage.records import read_record
+from tests.imaging.image_scenes import write_tiff
 
 NAMES = ("DAPI", "CD45", "EPCAM", "CK")
 TRUE = np.array([[1, 0.012, 0, 0], [0, 1, 0.03, 0], [0, 0.008, 1, 0.04], [0, 0, 0.012, 1]])
@@ -43,13 +43,7 @@ def write_single_stain(path: Path, channel: int, *, seed: int) -> Path:
     light = np.tensordot(TRUE.T, dyes, axes=1) + 300
     light[1:] += own
     light += np.sqrt(2 * light) * rng.standard_normal(light.shape)
-    tifffile.imwrite(
-        path,
-        np.clip(light, 0, 65535).astype(np.uint16),
-        photometric="minisblack",
-        resolution=(20000, 20000),
-        resolutionunit="CENTIMETER",
-    )
+    write_tiff(path, np.clip(light, 0, 65535).astype(np.uint16))
     return path
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tifffile
 
 from chc_gating.batch.panels import load_panel
 from chc_gating.errors import ConfigError
@@ -15,6 +14,7 @@ from chc_gating.stages.gate_image import gate_image
 from chc_gating.stages.measure import measure
 from chc_gating.stages.segment import segment
 from chc_gating.storage.records import read_record
+from tests.imaging.image_scenes import write_tiff
 
 PANEL = """\
 modality: image
@@ -49,13 +49,7 @@ def slide(tmp_path_factory: pytest.TempPathFactory) -> Path:
         part[2] += (0.8 * light[k] + 3000 * (k % 54 == 0)) * cell
         part[3] += light[k] * cell
     image += rng.normal(0, 10, image.shape)
-    tifffile.imwrite(
-        folder / "slide.tif",
-        np.clip(image, 0, 65535).astype(np.uint16),
-        photometric="minisblack",
-        resolution=(20000, 20000),
-        resolutionunit="CENTIMETER",
-    )
+    write_tiff(folder / "slide.tif", np.clip(image, 0, 65535).astype(np.uint16))
     for role in ("other", "autofluorescence"):
         (folder / f"{role}.yaml").write_text(PANEL.replace("ROLE", role))
     (folder / "gates.yaml").write_text(GATES)

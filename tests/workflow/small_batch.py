@@ -15,6 +15,7 @@ from pathlib import Path
 import flowio
 import numpy as np
 import tifffile
+from batch_files import write_configuration
 
 CHANNELS = ["FSC-A", "APC-A", "PE-A", "FITC-A", "Time"]
 LEUKOCYTE, CHC, CTC = (5000, 50), (5000, 9000), (50, 9000)
@@ -106,9 +107,21 @@ P3-absent-flow\tP3-absent\tflow\traw/P3-absent.fcs\tflow\twide\t0.5\t0.8\t
 """
 
 
+CONFIGURATION = {
+    "config.yaml": CONFIG,
+    "draws.tsv": DRAWS,
+    "acquisitions.tsv": ACQUISITIONS,
+    "panels/flow.yaml": FLOW_PANEL,
+    "panels/slide.yaml": SLIDE_PANEL,
+    "gates/wide.yaml": FLOW_GATES.format(smallest=20000) + PHENOTYPES,
+    "gates/narrow.yaml": FLOW_GATES.format(smallest=30000) + PHENOTYPES,
+    "gates/slide.yaml": SLIDE_GATES + PHENOTYPES,
+}
+
+
 def write_small_batch(folder: Path) -> None:
     """Write configuration and raw files of the five draws into ``folder``."""
-    write_configuration(folder / "config")
+    write_configuration(folder, CONFIGURATION)
     raw = folder / "raw"
     raw.mkdir()
     names = {"P1-first": "P1 first, blööd.fcs"}
@@ -116,23 +129,6 @@ def write_small_batch(folder: Path) -> None:
         write_flow_file(raw / names.get(draw, f"{draw}.fcs"), cells)
     cut_short(raw / "P2-broken.fcs", keep=0.6)
     write_slide(raw / "P1-second.tif")
-
-
-def write_configuration(config: Path) -> None:
-    (config / "panels").mkdir(parents=True)
-    (config / "gates").mkdir()
-    texts = {
-        "config.yaml": CONFIG,
-        "draws.tsv": DRAWS,
-        "acquisitions.tsv": ACQUISITIONS,
-        "panels/flow.yaml": FLOW_PANEL,
-        "panels/slide.yaml": SLIDE_PANEL,
-        "gates/wide.yaml": FLOW_GATES.format(smallest=20000) + PHENOTYPES,
-        "gates/narrow.yaml": FLOW_GATES.format(smallest=30000) + PHENOTYPES,
-        "gates/slide.yaml": SLIDE_GATES + PHENOTYPES,
-    }
-    for name, text in texts.items():
-        (config / name).write_text(text, encoding="utf-8")
 
 
 def write_flow_file(path: Path, cells: dict[tuple[int, int], int]) -> None:

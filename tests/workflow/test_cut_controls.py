@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import shutil
 from pathlib import Path
@@ -10,10 +9,11 @@ from pathlib import Path
 import flowio
 import numpy as np
 import pytest
-import tifffile
+from batch_files import read_counts, write_configuration
 from run_workflow import Run, run_snakemake
 
 from chc_gating.stages.check import check
+from tests.imaging.image_scenes import write_tiff
 
 FILES = {
     "config.yaml": "draws: config/draws.tsv\nacquisitions: config/acquisitions.tsv\n"
@@ -59,9 +59,8 @@ def write_slide(path: Path, *, hybrids: int, seed: int, says_size: bool = True) 
         image[2, y : y + 50, x : x + 50] += own * (distance < 15)
     image += 10 * rng.standard_normal(image.shape)
     path.parent.mkdir(parents=True, exist_ok=True)
-    size = {"resolution": (20000, 20000), "resolutionunit": "CENTIMETER"} if says_size else {}
-    pixels = np.clip(image, 0, 65535).astype(np.uint16)
-    tifffile.imwrite(path, pixels, photometric="minisblack", **size)
+    size = {} if says_size else {"resolution": None, "resolutionunit": None}
+    write_tiff(path, np.clip(image, 0, 65535).astype(np.uint16), **size)
 
 
 def write_tube(path: Path, *, hybrids: int, seed: int) -> None:
@@ -78,10 +77,7 @@ def write_tube(path: Path, *, hybrids: int, seed: int) -> None:
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Run]:
     batch = tmp_path_factory.mktemp("cut controls")
-    for name, text in FILES.items():
-        path = batch / "config" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
+    write_configuration(batch, FILES)
     for seed, name in enumerate(("a1.tif", "a2.tif")):
         write_slide(batch / "raw" / name, hybrids=5, seed=seed)
     write_slide(batch / "raw" / "fmo.tif", hybrids=0, seed=7, says_size=False)
@@ -93,9 +89,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Run]:
 
 
 def read_rows(batch: Path, draw: str) -> dict[str, dict[str, str]]:
-    with (batch / "results" / "batch" / "counts.tsv").open(newline="") as file:
-        rows = [row for row in csv.DictReader(file, delimiter="\t") if row["draw"] == draw]
-    return {row["phenotype"]: row for row in rows}
+    return {row["phenotype"]: row for row in read_counts(batch, draw)}
 
 
 def test_a_draw_is_counted_by_its_control_s_cut(finished: tuple[Path, Run]) -> None:

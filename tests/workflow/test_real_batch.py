@@ -8,13 +8,13 @@ Expected numbers of the tubes are FlowKit's, gated here on the same rectangles.
 
 from __future__ import annotations
 
-import csv
 import json
 import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
+from batch_files import read_counts, write_configuration
 from numpy.typing import NDArray
 from run_workflow import Run, run_snakemake
 
@@ -100,18 +100,14 @@ def finished(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> tup
     """Return the batch of real files after one run of the workflow."""
     batch = tmp_path_factory.mktemp("real batch")
     texts = {**FILES, "acquisitions.tsv": ACQUISITIONS.format(data=shared_data)}
-    for name, text in texts.items():
-        path = batch / "config" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
+    write_configuration(batch, texts)
     run = run_snakemake(batch)
     assert run.returncode == 0, run.output
     return batch, run
 
 
 def count_rows(batch: Path, draw: str) -> dict[str, int]:
-    with (batch / "results" / "batch" / "counts.tsv").open(newline="") as file:
-        rows = [row for row in csv.DictReader(file, delimiter="\t") if row["draw"] == draw]
+    rows = read_counts(batch, draw)
     assert {row["status"] for row in rows} == {"counted"}
     return {row["phenotype"]: int(row["count"]) for row in rows}
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
-import tifffile
+from batch_files import read_counts, write_configuration
 from run_workflow import Run, run_snakemake
+
+from tests.imaging.image_scenes import write_tiff
 
 FILES = {
     "config.yaml": "draws: config/draws.tsv\nacquisitions: config/acquisitions.tsv\n"
@@ -44,22 +45,13 @@ def write_slide(path: Path, *, hybrids: int) -> None:
         image[2, y : y + 50, x : x + 50] += 0.2 * stain + 3000 * (k < hybrids) * (distance < 15)
     image += 10 * rng.standard_normal(image.shape)
     path.parent.mkdir(parents=True, exist_ok=True)
-    tifffile.imwrite(
-        path,
-        np.clip(image, 0, 65535).astype(np.uint16),
-        photometric="minisblack",
-        resolution=(20000, 20000),
-        resolutionunit="CENTIMETER",
-    )
+    write_tiff(path, np.clip(image, 0, 65535).astype(np.uint16))
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Run]:
     batch = tmp_path_factory.mktemp("slide controls")
-    for name, text in FILES.items():
-        path = batch / "config" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
+    write_configuration(batch, FILES)
     for name in ("a1.tif", "a2.tif"):
         write_slide(batch / "raw" / name, hybrids=5)
     write_slide(batch / "raw" / "cd45.tif", hybrids=0)
@@ -69,9 +61,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Run]:
 
 
 def read_rows(batch: Path, draw: str) -> dict[str, dict[str, str]]:
-    with (batch / "results" / "batch" / "counts.tsv").open(newline="") as file:
-        rows = [row for row in csv.DictReader(file, delimiter="\t") if row["draw"] == draw]
-    return {row["phenotype"]: row for row in rows}
+    return {row["phenotype"]: row for row in read_counts(batch, draw)}
 
 
 def test_leukocytes_that_shine_into_ck_are_no_hybrids(finished: tuple[Path, Run]) -> None:

@@ -7,13 +7,13 @@ file cut short.
 
 from __future__ import annotations
 
-import csv
 import json
 import shutil
 from pathlib import Path
 
 import pyarrow.parquet
 import pytest
+from batch_files import read_counts, write_configuration
 from run_workflow import Run, run_snakemake
 
 from benchmarks.tonsil_table import PANEL, gather_tiles
@@ -51,24 +51,17 @@ def finished(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> tup
         gather_tiles(data, batch / "raw" / name)
     cut = batch / "raw" / "broken" / "cycif-tonsil-cycle2.ome.tif"
     cut.write_bytes(cut.read_bytes()[:1_000_000])
-    for name, text in {
+    texts = {
         "config.yaml": CONFIG,
         "draws.tsv": DRAWS,
         "acquisitions.tsv": ACQUISITIONS,
         "panels/tonsil.yaml": PANEL,
         "gates/tonsil.yaml": GATES,
-    }.items():
-        path = batch / "config" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
+    }
+    write_configuration(batch, texts)
     run = run_snakemake(batch)
     assert run.returncode == 0, run.output
     return batch, run
-
-
-def read_counts(batch: Path, draw: str) -> list[dict[str, str]]:
-    with (batch / "results" / "batch" / "counts.tsv").open(newline="") as file:
-        return [row for row in csv.DictReader(file, delimiter="\t") if row["draw"] == draw]
 
 
 def test_markers_of_different_cycles_are_counted_in_one_cell(finished: tuple[Path, Run]) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 from pathlib import Path
 from typing import Any
 
 import pytest
+from batch_files import read_counts, read_table
 from run_workflow import Run, run_snakemake
 from small_batch import CHC, COUNTED, CTC, FLOW_CELLS, LEUKOCYTE, NOT_COUNTED, SLIDE_CELLS
 
@@ -273,15 +273,6 @@ def test_pages_are_collected_by_the_report_of_snakemake(batch: Path) -> None:
 
 def read_limits(path: Path) -> dict[str, Any]:
     return dict(json.loads(path.read_text("utf-8")))
-
-
-def read_table(path: Path) -> list[dict[str, str]]:
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file, delimiter="\t"))
-
-
-def read_counts(batch: Path) -> list[dict[str, str]]:
-    return read_table(batch / "results/batch/counts.tsv")
 
 
 def times(batch: Path) -> dict[str, int]:

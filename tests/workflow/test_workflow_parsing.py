@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
-from small_batch import write_configuration
+from batch_files import write_configuration
+from small_batch import CONFIGURATION
 
 from chc_gating.workflow.acquisitions import AcquisitionJobs
 
@@ -28,7 +29,7 @@ HEAVY = {
 
 
 def test_loading_a_batch_for_the_snakefile_imports_nothing_heavy(tmp_path: Path) -> None:
-    write_configuration(tmp_path / "config")
+    write_configuration(tmp_path, CONFIGURATION)
     program = (
         "import sys\n"
         "import pkgutil, chc_gating.workflow\n"
