@@ -53,19 +53,25 @@ class ScanRun:
     tiles: int
 
 
-def compare_scan(folder: Path) -> ScanRun:
-    """Simulate a scan, stitch it, and hold places and gains against the truth."""
+def write_scan(folder: Path, scan: RawScan, *, side_px: int, seed: int) -> None:
+    """Simulate a square slide of the default kind; write its raw tiles and their truth."""
     slide = SlideFile(
         file="tiles",
         patient="P1",
         panel="if4",
         gates="chc",
         modality="image",
-        width_px=SIDE_PX,
-        height_px=SIDE_PX,
-        scan=SCAN,
+        width_px=side_px,
+        height_px=side_px,
+        scan=scan,
     )
-    write_raw_tiles(folder / "tiles", SlideLayout(slide, seed=(11,)), SCAN, truth=folder / "truth")
+    layout = SlideLayout(slide, seed=(seed,))
+    write_raw_tiles(folder / "tiles", layout, scan, truth=folder / "truth")
+
+
+def compare_scan(folder: Path) -> ScanRun:
+    """Simulate a scan, stitch it, and hold places and gains against the truth."""
+    write_scan(folder, SCAN, side_px=SIDE_PX, seed=11)
     panel = folder / "if4.yaml"
     panel.write_text(PANEL, encoding="utf-8")
     stitch(folder / "tiles", panel=panel, output=folder / "out")

@@ -11,11 +11,9 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from benchmarks.scan_table import PANEL
+from benchmarks.scan_table import PANEL, write_scan
 from chc_gating.imaging.stitching_record import Stitching
-from chc_gating.simulate.raw_tiles import write_raw_tiles
-from chc_gating.simulate.recipe import RawScan, SlideFile
-from chc_gating.simulate.slide_layout import SlideLayout
+from chc_gating.simulate.recipe import RawScan
 from chc_gating.stages.measure import measure
 from chc_gating.stages.segment import segment
 from chc_gating.stages.stitch import Camera, stitch
@@ -47,18 +45,8 @@ class StepError:
 
 def compare_steps(folder: Path) -> tuple[StepError, ...]:
     """Simulate a scan, add a step to each tile, and measure the same cells on both slides."""
-    slide = SlideFile(
-        file="tiles",
-        patient="P1",
-        panel="if4",
-        gates="chc",
-        modality="image",
-        width_px=SIDE_PX,
-        height_px=SIDE_PX,
-        scan=SCAN,
-    )
     even, uneven = folder / "even", folder / "uneven"
-    write_raw_tiles(even / "tiles", SlideLayout(slide, seed=(5,)), SCAN, truth=folder / "truth")
+    write_scan(even, SCAN, side_px=SIDE_PX, seed=5)
     shutil.copytree(even, uneven)
     steps = _add_steps(uneven / "tiles" / "cycle1.ome.tif")
     panel = folder / "if4.yaml"

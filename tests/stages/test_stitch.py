@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 import tifffile
 
+from benchmarks.scan_table import write_scan
 from chc_gating.errors import ConfigError, RawFileError
 from chc_gating.imaging.flat_field import FlatField
 from chc_gating.imaging.records import Measurement, Segmentation
 from chc_gating.imaging.slide import open_slide
 from chc_gating.imaging.stitching_record import Stitching
-from chc_gating.simulate.raw_tiles import TrueTiles, field_gain, write_raw_tiles
-from chc_gating.simulate.recipe import RawScan, SlideFile
-from chc_gating.simulate.slide_layout import SlideLayout
+from chc_gating.simulate.raw_tiles import TrueTiles, field_gain
+from chc_gating.simulate.recipe import RawScan
 from chc_gating.stages.measure import measure
 from chc_gating.stages.segment import segment
 from chc_gating.stages.stitch import Camera, stitch
@@ -39,17 +39,7 @@ SCAN = RawScan(
 def scanned(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, TrueTiles]:
     """Return a folder with raw tiles, a panel and what `chc stitch` makes of them; the truth."""
     folder = tmp_path_factory.mktemp("scan")
-    slide = SlideFile(
-        file="tiles",
-        patient="P1",
-        panel="if4",
-        gates="chc",
-        modality="image",
-        width_px=1000,
-        height_px=1000,
-        scan=SCAN,
-    )
-    write_raw_tiles(folder / "tiles", SlideLayout(slide, seed=(7,)), SCAN, truth=folder / "truth")
+    write_scan(folder, SCAN, side_px=1000, seed=7)
     (folder / "if4.yaml").write_text(PANEL)
     stitch(folder / "tiles", panel=folder / "if4.yaml", output=folder / "out")
     return folder, read_record(folder / "truth" / "tiles.json", TrueTiles)
