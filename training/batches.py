@@ -28,14 +28,13 @@ class Diet:
     """What a phase of the training is fed.
 
     nuclei_px : typical diameters at which pictures are shown. chances : of each of them.
-    typical_px : at which nuclei are cut out and drawn. shares : of each kind of sheet.
+    shares : of each kind of sheet.
     dimmed : share of the crops of which some nuclei are dimmed. uneven : share of the crops whose
     background slopes, and of those that are dark as a whole.
     """
 
     nuclei_px: tuple[float, ...]
     chances: tuple[float, ...]
-    typical_px: float
     shares: dict[str, float]
     dimmed: float
     uneven: float
@@ -44,7 +43,6 @@ class Diet:
 BROAD = Diet(
     nuclei_px=(9.8, 11.5, 13.0, 14.0, 15.5, 17.5, 20.5),
     chances=(0.1, 0.15, 0.18, 0.2, 0.16, 0.13, 0.08),
-    typical_px=TARGET_PX,
     shares={"real": 0.66, "touching": 0.14, "leukocytes": 0.08, "simulated": 0.07, "empty": 0.05},
     dimmed=0.25,
     uneven=0.1,
@@ -52,7 +50,6 @@ BROAD = Diet(
 REAL = Diet(
     nuclei_px=(10.3, 11.7, 12.9, 14.0, 15.2, 16.7, 19.0),
     chances=(0.07, 0.14, 0.2, 0.21, 0.19, 0.13, 0.06),
-    typical_px=TARGET_PX,
     shares={"real": 0.84, "touching": 0.05, "leukocytes": 0.04, "simulated": 0.04, "empty": 0.03},
     dimmed=0.1,
     uneven=0.05,
@@ -72,12 +69,12 @@ class Pool:
 def fill_pool(pictures: list[Picture], rng: np.random.Generator, diet: Diet) -> Pool:
     """Return the sheets of the training pictures, and those made from them and from nothing."""
     real = [[make_sheet(p, nucleus_px=size) for size in diet.nuclei_px] for p in pictures]
-    middle = diet.nuclei_px.index(diet.typical_px)
+    middle = diet.nuclei_px.index(TARGET_PX)
     groups = [c for c in (cut_nuclei(sheets[middle]) for sheets in real) if len(c) >= 4]
     makers = {
         "touching": lambda i: make_touching(groups, rng),
-        "leukocytes": lambda i: make_leukocytes(rng, diet.typical_px),
-        "simulated": lambda i: make_simulated(i, rng, diet.typical_px),
+        "leukocytes": lambda i: make_leukocytes(rng),
+        "simulated": lambda i: make_simulated(i, rng),
         "empty": lambda i: make_empty(rng),
     }
     made = {kind: [makers[kind](i) for i in range(_COUNTS[kind])] for kind in makers}

@@ -37,7 +37,8 @@ def main() -> None:
         network = NucleusNetwork(model)
         seen, checked = (score_network(network, parts[p], Rules()) for p in ("train", "validation"))
         scores[model] = total_f1(seen + checked)
-        print(f"{checkpoint.stem}: trained on: {describe(seen)}; validation: {describe(checked)}")
+        told = f"trained on: {describe(seen)}; validation: {describe(checked)}"
+        print(f"{checkpoint.stem}: {told}", flush=True)
     best = max(scores, key=lambda model: scores[model])
     print(f"best: {best.stem}")
     if options.rules:

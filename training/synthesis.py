@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 from sheets import (
+    TARGET_PX,
     Image,
     Labels,
     Picture,
@@ -184,7 +185,7 @@ def _render(shape: NDArray[np.bool_], fine: int, rng: np.random.Generator) -> Cu
     return Cutout(light.astype(np.float32), share >= 0.5)
 
 
-def make_leukocytes(rng: np.random.Generator, nucleus_px: float) -> Sheet:
+def make_leukocytes(rng: np.random.Generator) -> Sheet:
     """Return a sheet of lobed and of round nuclei, apart and touching."""
     canvas = Canvas(rng)
     for _ in range(int(rng.integers(8, 26))):
@@ -197,13 +198,11 @@ def make_leukocytes(rng: np.random.Generator, nucleus_px: float) -> Sheet:
             else:
                 y, x = centre[0] - cutout.mask.shape[0] / 2, centre[1] - cutout.mask.shape[1] / 2
                 canvas.lay(cutout, y, x, lobed=True)
-    return _shrink(canvas.finish(), nucleus_px / DRAWN_PX)
+    return _shrink(canvas.finish(), TARGET_PX / DRAWN_PX)
 
 
 def _shrink(sheet: Sheet, factor: float) -> Sheet:
     """Return a sheet on a coarser grid."""
-    if factor == 1:
-        return sheet
     image, depth = (ndimage.zoom(part, factor, order=1) for part in (sheet.image, sheet.depth))
     return complete_sheet(image, ndimage.zoom(sheet.labels, factor, order=0), depth * factor)
 
@@ -236,7 +235,7 @@ def _draw_debris(rng: np.random.Generator) -> Image:
     return image.astype(np.float32)
 
 
-def make_simulated(seed: int, rng: np.random.Generator, nucleus_px: float) -> Sheet:
+def make_simulated(seed: int, rng: np.random.Generator) -> Sheet:
     """Return a piece of one of the project's simulated slides."""
     pixel_size_um = float(rng.choice([0.25, 0.325, 0.5, 0.65]))
     slide = SlideFile(
@@ -257,4 +256,4 @@ def make_simulated(seed: int, rng: np.random.Generator, nucleus_px: float) -> Sh
     owners = np.unique(draw_outlines(layout, tile), return_inverse=True)[1].reshape(512, 512)
     grey = draw_image(layout, tile, 0)
     picture = Picture("simulated", grey, owners.astype(np.int32), "simulated")
-    return make_sheet(picture, nucleus_px=nucleus_px * float(rng.uniform(0.85, 1.2)))
+    return make_sheet(picture, nucleus_px=TARGET_PX * float(rng.uniform(0.85, 1.2)))

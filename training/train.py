@@ -94,7 +94,7 @@ def run_phase(model, pool, rng: np.random.Generator, phase: Phase, folder: Path)
             print(f"step {step} loss {np.mean(losses[-200:]):.4f} {spent:.0f} s", flush=True)
         if step in keep:
             torch.save(average.state_dict(), folder / f"{phase.prefix}{step:06d}.pt")
-    return copy.deepcopy(average)
+    return average
 
 
 def find_rate(step: int, phase: Phase) -> float:
