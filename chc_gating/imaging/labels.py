@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from chc_gating.errors import ChcError
 from chc_gating.imaging.blocks import BLOCK_PX, Box
 from chc_gating.imaging.closing import Closing
-from chc_gating.imaging.planes import PagePlane, SegmentCache
+from chc_gating.imaging.plane_segments import SegmentCache
+from chc_gating.imaging.planes import PagePlane
 from chc_gating.storage.atomic import replacing
 
 LabelImage = NDArray[np.int64]

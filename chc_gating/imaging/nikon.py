@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from chc_gating.errors import RawFileError
 from chc_gating.imaging.blocks import Box
 from chc_gating.imaging.floats import is_readable
-from chc_gating.imaging.layout import Layout, Level, Request, check_image_index
+from chc_gating.imaging.layout import Layout, Level, Plane, Request, check_image_index
 from chc_gating.imaging.metadata import MetadataError
 
 _MAGIC = b"\xda\xce\xbe\x0a"
@@ -153,7 +153,7 @@ class _Frame:
         return frame[np.newaxis] if frame.ndim == 2 else frame
 
 
-class FramePlane:
+class FramePlane(Plane):
     """One channel of a frame."""
 
     def __init__(
