@@ -52,8 +52,7 @@ def open_nd2(request: Request) -> Layout:
     except BaseException as error:
         file.close()
         if isinstance(error, MetadataError):
-            remedy = "" if "; " in str(error) else "; export it as OME-TIFF"
-            raise RawFileError(f"{path}: {error}{remedy}") from None
+            raise error.of_file(path, remedy="export it as OME-TIFF") from None
         if isinstance(error, RawFileError | MemoryError | OSError) or not isinstance(
             error, Exception
         ):
