@@ -38,7 +38,6 @@ class LabelImageFile(Closing):
             raise
         except Exception:  # the parser may raise anything on bytes that are not TIFF
             raise RawFileError(f"{path}: not a TIFF that can be read; {_AGAIN}") from None
-        self._file.filehandle.set_lock(True)  # several threads may read
         try:
             self._plane = self._find_plane(shape)
         except (MemoryError, OSError, RawFileError):

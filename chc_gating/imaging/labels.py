@@ -74,7 +74,6 @@ class Labels(Closing):
             raise ChcError(f"{path}: no such labels; run chc segment") from None
         except tifffile.TiffFileError:
             raise ChcError(f"{path}: not labels that chc segment wrote; run it again") from None
-        self._file.filehandle.set_lock(True)  # several threads may read crops
         page = self._file.pages.first
         if page.dtype not in (np.uint32, np.uint64) or page.samplesperpixel != 1:
             self._file.close()

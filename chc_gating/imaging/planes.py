@@ -81,7 +81,8 @@ class PagePlane(SegmentedPlane):
         sample: int = 0,
     ) -> None:
         form: Any = page.keyframe
-        self._page = page
+        self._page: Any = page
+        self._page.parent.filehandle.set_lock(True)  # several threads may read it
         self._form = form
         self._path = path
         self._sample = sample
@@ -114,7 +115,7 @@ class PagePlane(SegmentedPlane):
         return segment[..., 0 if self._planar else self._sample]
 
     def _decode_segment(self, index: int) -> Pixels:
-        page: Any = self._page
+        page = self._page
         count = page.databytecounts[index]
         if count == 0:  # a sparse tile: nothing was stored, its value is zero
             return np.zeros(
