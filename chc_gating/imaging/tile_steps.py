@@ -15,7 +15,7 @@ from chc_gating.imaging.align import common_boxes, find_neighbours
 from chc_gating.imaging.blocks import Box
 from chc_gating.imaging.flat_field import FlatField
 from chc_gating.imaging.raw_tiles import Cycle, TileSet
-from chc_gating.imaging.tile_places import Places
+from chc_gating.imaging.tile_places import Places, solve_differences
 from chc_gating.imaging.tile_reader import TileReader
 
 Floats = NDArray[np.float64]
@@ -76,10 +76,6 @@ def solve_steps(
     >>> solve_steps([(0, 1)], [10.0], tiles=3).round(2).tolist()
     [-4.88, 4.88, 0.0]
     """
-    normal, right = np.eye(tiles) * _HOLD, np.zeros(tiles)
-    for (i, j), difference in zip(pairs, differences, strict=True):
-        normal[[i, j], [i, j]] += 1
-        normal[[i, j], [j, i]] -= 1
-        right[j] += difference
-        right[i] -= difference
-    return np.asarray(np.linalg.solve(normal, right), dtype=np.float64)
+    return solve_differences(
+        pairs, np.array(differences), np.ones(len(pairs)), target=np.zeros(tiles), hold=_HOLD
+    )
