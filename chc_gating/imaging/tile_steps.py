@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from chc_gating.imaging.align import common_boxes, find_neighbours
 from chc_gating.imaging.blocks import Box
-from chc_gating.imaging.flat_field import FlatField
+from chc_gating.imaging.flat_field import FlatField, OpenField, open_field
 from chc_gating.imaging.raw_tiles import Cycle, TileSet
 from chc_gating.imaging.tile_places import Places, solve_differences
 from chc_gating.imaging.tile_reader import TileReader
@@ -41,14 +41,14 @@ def measure_steps(
     The median difference of evened pixels in each overlap is a step between two tiles; tiles'
     own are their least squares. A tile that overlaps none has 0.
     """
-    gain = None if field is None else field.gain()
+    opened = open_field(field)
     pairs, differences = [], []
     for i, j in find_neighbours(places, tiles.shape):
         boxes = common_boxes(np.rint(places[j] - places[i]), tiles.shape)
         if boxes is None:
             continue
         first, second = (
-            _even(reader.read(cycle.tiles[k], channel, box), gain, box, field)
+            _even(reader.read(cycle.tiles[k], channel, box), opened, box)
             for k, box in zip((i, j), boxes, strict=True)
         )
         pairs.append((i, j))
@@ -56,13 +56,11 @@ def measure_steps(
     return solve_steps(pairs, differences, tiles=len(places))
 
 
-def _even(
-    pixels: NDArray[np.generic], gain: Floats | None, box: Box, field: FlatField | None
-) -> Floats:
+def _even(pixels: NDArray[np.generic], field: OpenField, box: Box) -> Floats:
     taken = np.asarray(pixels, dtype=np.float64)[::_STEP_PX, ::_STEP_PX]
-    if gain is None or field is None:
+    if field.gain.size == 0:
         return taken
-    here = gain[box.slices][::_STEP_PX, ::_STEP_PX]
+    here = field.part(box)[::_STEP_PX, ::_STEP_PX]
     return np.asarray((taken - field.dark_level) / here + field.dark_level, dtype=np.float64)
 
 
