@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chc_gating.imaging.cell_groups import CellGroups, Columns, Group
-from chc_gating.imaging.measured_rows import POSITION, read_ids, read_rows
+from chc_gating.imaging.measured_rows import POSITION, read_rows
 
 Rows = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
@@ -66,9 +66,9 @@ def _window(y_px: float, radius_um: float, scale: Scale) -> tuple[int, int]:
 
 def read_field(cells: CellGroups, rows: Rows, scale: Scale) -> CellField:
     """Return the cells of ascending rows."""
-    found = read_rows(cells, rows, POSITION)
-    centroids = np.stack([found.columns[name] for name in POSITION], axis=1)
-    return CellField(rows, read_ids(cells, rows), centroids, scale)
+    found = read_rows(cells, rows, ["id", *POSITION]).columns
+    centroids = np.stack([found[name] for name in POSITION], axis=1)
+    return CellField(rows, found["id"], centroids, scale)
 
 
 def gather_near(cells: CellGroups, points: CellField, *, radius_um: float) -> CellField:
