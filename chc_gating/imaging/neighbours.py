@@ -155,10 +155,9 @@ class _Squares:
         side = radius_um / points.scale.pixel_size_um + 1
         rows, columns = (points.centroids_px // side).astype(np.int64).T
         near = np.zeros((rows.max() + 3, columns.max() + 3), np.bool_)
-        for down in range(3):
-            for across in range(3):
-                near[rows + down, columns + across] = True
-        near = np.pad(near[1:, 1:], ((0, 1), (0, 1)))
+        for down in (-1, 0, 1):
+            for across in (-1, 0, 1):
+                near[np.maximum(rows + down, 0), np.maximum(columns + across, 0)] = True
         return cls(near, side)
 
     def hold(self, y: FloatArray, x: FloatArray) -> NDArray[np.bool_]:
