@@ -52,13 +52,9 @@ def interpolate_quantile(levels, chunks, pads, share, low, high, guess):  # type
     rank = np.int64(position)
     fraction = position - rank
     low, high, below, within = _narrow(levels, chunks, pads, rank, (low, high, n), guess)
-    if low == high:
-        lower = low
-    elif below == rank:
-        lower = _find_least(levels, chunks, low)
+    lower = _pick_level(levels, chunks, low, high, below == rank)
+    if lower < high and below == rank:
         within = count_up_to(levels, chunks, pads, lower)
-    else:
-        lower = _find_greatest(levels, chunks, high)
     if fraction == 0 or within > rank + 1:
         return np.float64(lower)
     step = np.float64(_find_least(levels, chunks, lower + 1) - lower)
@@ -75,11 +71,15 @@ def find_rank(levels, chunks, pads, rank, bounds, guess):  # type: ignore[no-unt
         levels do not exceed the higher one
     """
     low, high, below, _ = _narrow(levels, chunks, pads, rank, bounds, guess)
+    return _pick_level(levels, chunks, low, high, below == rank)
+
+
+@part
+def _pick_level(levels, chunks, low, high, is_least):  # type: ignore[no-untyped-def]
+    """Return the least or the greatest level within bounds that `_narrow` found."""
     if low == high:
         return low
-    return (
-        _find_least(levels, chunks, low) if below == rank else _find_greatest(levels, chunks, high)
-    )
+    return _find_least(levels, chunks, low) if is_least else _find_greatest(levels, chunks, high)
 
 
 @part
