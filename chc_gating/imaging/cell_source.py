@@ -13,9 +13,7 @@ from chc_gating.imaging.blocks import Box
 from chc_gating.imaging.labels import Labels
 from chc_gating.imaging.slide import Slide
 from chc_gating.imaging.sums import BlockCells, BlockPixels, index_cells
-
-_SHARP_PX = 3
-"""How far the filters look that tell how sharp the DNA channel is (`kernels/quality.py`)."""
+from chc_gating.kernels.quality_columns import REACH
 
 
 @dataclass(frozen=True)
@@ -36,7 +34,7 @@ class CellSource:
     @property
     def margin_px(self) -> int:
         """Ring pixels of the block, and of the pixels beside it, look this far for a nucleus."""
-        return max(math.floor(self.ring_px) + 1, _SHARP_PX)
+        return max(math.floor(self.ring_px) + 1, REACH)
 
     def read_boxes(self, boxes: Sequence[Box]) -> list[BlockPixels]:
         """Return the labels and grey levels of boxes of a row, each with its margin.
@@ -51,7 +49,7 @@ class CellSource:
             for box, outer in zip(boxes, outers, strict=True)
         ]
         for c, channel in enumerate(self.channels):
-            wide = 0 if c != self.dna else _SHARP_PX
+            wide = 0 if c != self.dna else REACH
             parts = [box.grow(wide, shape) for box in boxes]
             self.slide.read_into(
                 channel,

@@ -15,7 +15,7 @@ from chc_gating.imaging.sums import CellSums
 from chc_gating.kernels import pixel_columns as of
 from chc_gating.model.flags import event_flag_bit
 from chc_gating.storage.atomic import replacing
-from chc_gating.storage.tables import build_numbers
+from chc_gating.storage.tables import ROWS_PER_GROUP, build_numbers
 
 if TYPE_CHECKING:
     import pyarrow
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 COMPARTMENTS = ("nucleus", "ring", "cell")
 CAML_DIAMETER_UM = 25.0
 """Cells larger than this are flagged as macrophage-like, never dropped."""
-
-_ROWS_PER_GROUP = 1 << 15
 
 _SHAPE_COLUMNS = (
     ("id", "int64"),
@@ -151,11 +149,11 @@ def write_rows(path: Path, tables: Iterable[pyarrow.Table], *, channels: Sequenc
         for table in tables:
             held.append(table)
             rows, waiting = rows + table.num_rows, waiting + table.num_rows
-            while waiting >= _ROWS_PER_GROUP:
+            while waiting >= ROWS_PER_GROUP:
                 joined = pa.concat_tables(held)
-                writer.write_table(joined.slice(0, _ROWS_PER_GROUP))
-                held = [joined.slice(_ROWS_PER_GROUP).combine_chunks()]
-                waiting -= _ROWS_PER_GROUP
+                writer.write_table(joined.slice(0, ROWS_PER_GROUP))
+                held = [joined.slice(ROWS_PER_GROUP).combine_chunks()]
+                waiting -= ROWS_PER_GROUP
         if waiting:
             writer.write_table(pa.concat_tables(held))
     return rows

@@ -51,18 +51,17 @@ class _ValueBatches:
     threads: int
 
     def __call__(self, size: int) -> Iterator[FloatArray]:
-        wanted = []
-        for name, channel in self.panel.channels.items():
-            wanted += [self._column(name, channel), f"background:{name}"]
-        for _, columns in self.cells.pieces(wanted, threads=self.threads):
-            values = self._subtract(columns)
+        channels = self.panel.channels.items()
+        wanted = [self._column(name, channel) for name, channel in channels]
+        wanted += [f"background:{name}" for name, _ in channels if name not in self.fractions]
+        for group, columns in self.cells.pieces(wanted, threads=self.threads):
+            values = self._subtract(columns, group.count)
             for first in range(0, len(values), size):
                 yield values[first : first + size]
 
-    def _subtract(self, columns: Columns) -> FloatArray:
+    def _subtract(self, columns: Columns, count: int) -> FloatArray:
         channels = self.panel.channels
-        first = columns[self._column(*next(iter(channels.items())))]
-        values = np.empty((len(first), len(channels)))
+        values = np.empty((count, len(channels)))
         for place, (name, channel) in enumerate(channels.items()):
             value = columns[self._column(name, channel)]
             if name in self.fractions:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from chc_gating.errors import RawFileError
 from chc_gating.imaging.blocks import Box
-from chc_gating.imaging.layout import Layout, Level, Request, check_image_index
+from chc_gating.imaging.layout import Layout, Level, Plane, Request, check_image_index
 from chc_gating.imaging.metadata import MetadataError, parse_xml
 
 _MAGIC = b"ZISRAWFILE"
@@ -153,7 +153,7 @@ class _Metadata:
         return int((1 << bits) - 1)
 
 
-class CziPlane:
+class CziPlane(Plane):
     """One channel of a scene."""
 
     def __init__(

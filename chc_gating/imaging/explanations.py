@@ -191,7 +191,8 @@ def _columns_of(cells: SlideCells) -> tuple[str, ...]:
     dna = cells.dna_channel
     grey = {f"nucleus_mean:{dna}", f"background:{dna}"}
     for name in cells.called:
-        grey |= {f"ring_mean:{name}", f"background:{name}", f"ring_positive_fraction:{name}"}
+        grey |= {f"ring_mean:{name}", f"background:{name}"}
+    grey |= {f"ring_positive_fraction:{name}" for name in cells.leukocyte_channels}
     return (*_SHAPES, *sorted(grey))
 
 

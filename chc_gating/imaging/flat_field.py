@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from chc_gating.imaging.blocks import Box
 from chc_gating.imaging.field_survey import FieldLevels
 from chc_gating.imaging.field_terms import ORDER, Floats, evaluate_terms, part_terms
 from chc_gating.imaging.gain_fit import FEWEST_TILES, LOWEST_GAIN, start_fit
@@ -46,6 +47,25 @@ class FlatField:
         """
         found = evaluate_terms(np.array(self.coefficients), ORDER, self.shape)
         return np.maximum(found, LOWEST_GAIN)
+
+
+@dataclass(frozen=True)
+class OpenField:
+    """The gain of every pixel, (0, 0) for an even field, and the dark level."""
+
+    gain: Floats
+    dark_level: float
+
+    def part(self, box: Box) -> Floats:
+        """Return the gain of a box, contiguous as kernels want it."""
+        return np.ascontiguousarray(self.gain[box.slices]) if self.gain.size else self.gain
+
+
+def open_field(flat: FlatField | None) -> OpenField:
+    """Return a channel's field, worked out once for all boxes; None is an even field."""
+    if flat is None:
+        return OpenField(np.empty((0, 0)), 0.0)
+    return OpenField(flat.gain(), flat.dark_level)
 
 
 @dataclass(frozen=True)

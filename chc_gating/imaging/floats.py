@@ -56,7 +56,7 @@ def convert_floats(layout: Layout, *, path: Path) -> Layout:
     )
 
 
-class FloatPlane:
+class FloatPlane(Plane):
     """A plane of floats, read as uint16."""
 
     def __init__(self, plane: Plane, *, factor: int, path: Path) -> None:
@@ -80,6 +80,10 @@ class FloatPlane:
                 "export it with 16-bit grey levels"
             )
         return levels.astype(np.uint16)
+
+    def forget_above(self, y: int) -> None:
+        """Let the stored plane forget it."""
+        self._plane.forget_above(y)
 
 
 def _holds_shares(level: Level) -> bool:

@@ -113,15 +113,11 @@ class GainFit:
     def improve(self, rounds: int, *, choosing: int = 0) -> None:
         """Improve the fit; in the first ``choosing`` rounds the stiffness is chosen too."""
         for turn in range(rounds):
-            here = self._stiffness
-            tried = [here]
+            tried = [self._stiffness]
             if turn < choosing:
-                tried = [Stiffness(bending, here.steps) for bending in _BENDINGS]
-            found = self._step(tried)
-            if turn < choosing:
-                here = self._stiffness
-                found = self._step([Stiffness(here.bending, steps) for steps in _STEPPINGS])
-            self._apply(found)
+                self._step([Stiffness(bending, self._stiffness.steps) for bending in _BENDINGS])
+                tried = [Stiffness(self._stiffness.bending, steps) for steps in _STEPPINGS]
+            self._apply(self._step(tried))
 
     def _step(self, stiffnesses: Sequence[Stiffness]) -> Solution:
         """Return the step with the stiffness that the data favour, which is kept."""

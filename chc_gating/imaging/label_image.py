@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from chc_gating.errors import RawFileError
 from chc_gating.imaging.blocks import Box
 from chc_gating.imaging.closing import Closing
-from chc_gating.imaging.planes import FlatPlane, PagePlane, SegmentCache, map_flat_planes
+from chc_gating.imaging.layout import Plane
+from chc_gating.imaging.plane_segments import SegmentCache
+from chc_gating.imaging.planes import PagePlane, map_flat_planes
 
 _AGAIN = "export the labels as a TIFF of uint32"
 
@@ -36,7 +38,6 @@ class LabelImageFile(Closing):
             raise
         except Exception:  # the parser may raise anything on bytes that are not TIFF
             raise RawFileError(f"{path}: not a TIFF that can be read; {_AGAIN}") from None
-        self._file.filehandle.set_lock(True)  # several threads may read
         try:
             self._plane = self._find_plane(shape)
         except (MemoryError, OSError, RawFileError):
@@ -48,7 +49,7 @@ class LabelImageFile(Closing):
                 f"{path}: its TIFF structure is damaged ({type(error).__name__}); {_AGAIN}"
             ) from None
 
-    def _find_plane(self, shape: tuple[int, int]) -> FlatPlane | PagePlane:
+    def _find_plane(self, shape: tuple[int, int]) -> Plane:
         page: Any = self._file.pages.first
         form = page.keyframe
         series = self._file.series[0]

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from chc_gating.errors import ChcError
 from chc_gating.imaging.blocks import BLOCK_PX, Box
 from chc_gating.imaging.closing import Closing
-from chc_gating.imaging.planes import PagePlane, SegmentCache
+from chc_gating.imaging.plane_segments import SegmentCache
+from chc_gating.imaging.planes import PagePlane
 from chc_gating.storage.atomic import replacing
 
 LabelImage = NDArray[np.int64]
@@ -73,7 +74,6 @@ class Labels(Closing):
             raise ChcError(f"{path}: no such labels; run chc segment") from None
         except tifffile.TiffFileError:
             raise ChcError(f"{path}: not labels that chc segment wrote; run it again") from None
-        self._file.filehandle.set_lock(True)  # several threads may read crops
         page = self._file.pages.first
         if page.dtype not in (np.uint32, np.uint64) or page.samplesperpixel != 1:
             self._file.close()

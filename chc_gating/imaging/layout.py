@@ -2,29 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from chc_gating.errors import RawFileError
-from chc_gating.imaging.blocks import Box
+from chc_gating.imaging.blocks import Box, span_boxes
 
 TIFF_SUFFIXES = (".tif", ".tiff", ".qptiff")
 IMAGE_SUFFIXES = (*TIFF_SUFFIXES, ".czi", ".nd2")
 """Endings by which a scan of a folder finds slides; a reader is chosen by a file's content."""
 
 
-class Plane(Protocol):
+Pixels = NDArray[Any]
+
+Targets = Sequence[tuple[Box, Pixels]]
+"""Boxes of a plane, each with the array (of its shape) that takes its pixels."""
+
+
+class Plane(ABC):
     """One channel's pixels at one level."""
 
     shape: tuple[int, int]
 
-    def read(self, box: Box) -> NDArray[Any]:
+    @abstractmethod
+    def read(self, box: Box) -> Pixels:
         """Return the pixels of a box, in native byte order."""
+
+    def read_into(self, targets: Targets) -> None:
+        """Copy the pixels of neighbouring boxes into arrays; no part of the file is read twice.
+
+        Raises as `read`.
+        """
+        whole = span_boxes([box for box, _ in targets])
+        pixels = self.read(whole)
+        for box, result in targets:
+            result[...] = pixels[box.within(whole).slices]
+
+    def forget_above(self, y: int) -> None:  # noqa: B027
+        """Keep nothing in memory of what lies above a row: what is read from now on lies below."""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,10 +20,10 @@ _STRIDE = 1 << 20
 
 @dataclass(frozen=True)
 class MeasuredRows:
-    """Rows of the table, ascending, with some of its columns as float64, (k,) each."""
+    """Rows of the table, ascending, with some of its columns, (k,) float64 each; ids are int64."""
 
     rows: Rows
-    columns: Mapping[str, FloatArray]
+    columns: Columns
 
     def places(self, wanted: Rows) -> Rows:
         """Return where rows of the table stand among these."""
@@ -63,7 +63,7 @@ def read_rows(
 ) -> MeasuredRows:
     """Return columns of ascending rows of measurements.parquet; absent columns are left out."""
     held = [name for name in columns if name in cells.names]
-    found = {name: np.empty(rows.size) for name in held}
+    found = {name: np.empty(rows.size, np.int64 if name == "id" else np.float64) for name in held}
     for place, piece in _pick(cells, rows, held, threads=threads):
         for name in held:
             found[name][place] = piece[name]
@@ -72,9 +72,7 @@ def read_rows(
 
 def read_ids(cells: CellGroups, rows: Rows) -> Rows:
     """Return the ids of ascending rows."""
-    ids = np.empty(rows.size, np.int64)
-    for place, piece in _pick(cells, rows, ["id"]):
-        ids[place] = piece["id"]
+    ids: Rows = read_rows(cells, rows, ["id"]).columns["id"]
     return ids
 
 

@@ -14,7 +14,7 @@ import tifffile
 from numpy.typing import NDArray
 
 from chc_gating.imaging.blocks import Box
-from chc_gating.imaging.flat_field import FlatField
+from chc_gating.imaging.flat_field import FlatField, OpenField, open_field
 from chc_gating.imaging.raw_tiles import Cycle, TileSet
 from chc_gating.imaging.tile_reader import TileReader
 from chc_gating.kernels.blend import add_tile, finish_strip
@@ -108,25 +108,6 @@ def _strips(mosaic: Mosaic, reader: TileReader) -> Iterator[NDArray[Any]]:
                 for x in range(0, width, step):
                     box = Box(y, min(y + TILE_PX, height), x, min(x + step, width))
                     yield blend_box(mosaic, placed, channel, box=box, reader=reader, field=field)
-
-
-@dataclass(frozen=True)
-class OpenField:
-    """The gain of every pixel, (0, 0) for an even field, and the dark level."""
-
-    gain: NDArray[np.float64]
-    dark_level: float
-
-    def part(self, box: Box) -> NDArray[np.float64]:
-        """Return the gain of a box, contiguous as kernels want it."""
-        return np.ascontiguousarray(self.gain[box.slices]) if self.gain.size else self.gain
-
-
-def open_field(flat: FlatField | None) -> OpenField:
-    """Return a channel's field, worked out once for all boxes; None is an even field."""
-    if flat is None:
-        return OpenField(np.empty((0, 0)), 0.0)
-    return OpenField(flat.gain(), flat.dark_level)
 
 
 def blend_box(

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chc_gating.imaging.cell_groups import CellGroups, Columns, Group
-from chc_gating.imaging.measured_rows import POSITION, read_ids, read_rows
+from chc_gating.imaging.measured_rows import POSITION, read_rows
 
 Rows = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
@@ -66,9 +66,9 @@ def _window(y_px: float, radius_um: float, scale: Scale) -> tuple[int, int]:
 
 def read_field(cells: CellGroups, rows: Rows, scale: Scale) -> CellField:
     """Return the cells of ascending rows."""
-    found = read_rows(cells, rows, POSITION)
-    centroids = np.stack([found.columns[name] for name in POSITION], axis=1)
-    return CellField(rows, read_ids(cells, rows), centroids, scale)
+    found = read_rows(cells, rows, ["id", *POSITION]).columns
+    centroids = np.stack([found[name] for name in POSITION], axis=1)
+    return CellField(rows, found["id"], centroids, scale)
 
 
 def gather_near(cells: CellGroups, points: CellField, *, radius_um: float) -> CellField:
@@ -155,10 +155,9 @@ class _Squares:
         side = radius_um / points.scale.pixel_size_um + 1
         rows, columns = (points.centroids_px // side).astype(np.int64).T
         near = np.zeros((rows.max() + 3, columns.max() + 3), np.bool_)
-        for down in range(3):
-            for across in range(3):
-                near[rows + down, columns + across] = True
-        near = np.pad(near[1:, 1:], ((0, 1), (0, 1)))
+        for down in (-1, 0, 1):
+            for across in (-1, 0, 1):
+                near[np.maximum(rows + down, 0), np.maximum(columns + across, 0)] = True
         return cls(near, side)
 
     def hold(self, y: FloatArray, x: FloatArray) -> NDArray[np.bool_]:

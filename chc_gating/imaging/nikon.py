@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from chc_gating.errors import RawFileError
 from chc_gating.imaging.blocks import Box
 from chc_gating.imaging.floats import is_readable
-from chc_gating.imaging.layout import Layout, Level, Request, check_image_index
+from chc_gating.imaging.layout import Layout, Level, Plane, Request, check_image_index
 from chc_gating.imaging.metadata import MetadataError
 
 _MAGIC = b"\xda\xce\xbe\x0a"
@@ -52,8 +52,7 @@ def open_nd2(request: Request) -> Layout:
     except BaseException as error:
         file.close()
         if isinstance(error, MetadataError):
-            remedy = "" if "; " in str(error) else "; export it as OME-TIFF"
-            raise RawFileError(f"{path}: {error}{remedy}") from None
+            raise error.of_file(path, remedy="export it as OME-TIFF") from None
         if isinstance(error, RawFileError | MemoryError | OSError) or not isinstance(
             error, Exception
         ):
@@ -153,7 +152,7 @@ class _Frame:
         return frame[np.newaxis] if frame.ndim == 2 else frame
 
 
-class FramePlane:
+class FramePlane(Plane):
     """One channel of a frame."""
 
     def __init__(

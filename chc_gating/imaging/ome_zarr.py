@@ -17,7 +17,7 @@ import numpy as np
 from chc_gating.imaging.floats import is_readable
 from chc_gating.imaging.layout import Layout, Level, Request, check_image_index, keep_levels
 from chc_gating.imaging.metadata import UM_PER_UNIT, MetadataError
-from chc_gating.imaging.planes import SegmentCache
+from chc_gating.imaging.plane_segments import SegmentCache
 from chc_gating.imaging.zarr_planes import ZarrPlane, count_absent_chunks, open_array
 
 _MARKS = (".zattrs", ".zgroup", ".zarray", "zarr.json")

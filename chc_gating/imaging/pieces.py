@@ -170,11 +170,9 @@ def _sort_runs(listed: _ListedRuns) -> NDArray[np.int32]:
 
 def _rename_keys(whole: NDArray[np.bool_]) -> NDArray[np.int32]:
     """Return the key of each of 2 k keys among those of the whole cells only, -1 of the others."""
-    places = np.where(whole, np.cumsum(whole) - 1, -1).astype(np.int32)
-    names: NDArray[np.int32] = np.where(
-        places[:, np.newaxis] < 0, -1, 2 * places[:, np.newaxis] + np.arange(2)
-    ).astype(np.int32)
-    return names.ravel()
+    names = 2 * (np.cumsum(whole) - 1)[:, np.newaxis] + np.arange(2)
+    renamed: NDArray[np.int32] = np.where(whole[:, np.newaxis], names, -1).astype(np.int32)
+    return renamed.ravel()
 
 
 def _find_contacts(cells: BlockCells, core: Core) -> Counts:

@@ -13,9 +13,8 @@ from chc_gating.errors import RawFileError
 from chc_gating.imaging.blocks import Box
 from chc_gating.imaging.closing import Closing
 from chc_gating.imaging.formats import open_layout
-from chc_gating.imaging.layout import Layout, Level, Request
+from chc_gating.imaging.layout import Layout, Level, Request, Targets
 from chc_gating.imaging.metadata import PLAUSIBLE_UM, SIZE_TOLERANCE, differ
-from chc_gating.imaging.planes import PagePlane, Targets, read_into
 
 
 class Slide(Closing):
@@ -87,13 +86,12 @@ class Slide(Closing):
 
         Raises as `read`.
         """
-        read_into(self.levels[0].planes[channel_index], targets)
+        self.levels[0].planes[channel_index].read_into(targets)
 
     def forget_above(self, y: int) -> None:
         """Keep nothing in memory of what lies above a row, for a reader that comes from above."""
         for plane in self.levels[0].planes:
-            if isinstance(plane, PagePlane):
-                plane.forget_above(y)
+            plane.forget_above(y)
 
     def find_channels(self, names: Collection[str], *, panel: str) -> tuple[int, ...]:
         """Return the index of each named channel.

@@ -66,9 +66,7 @@ def open_tiff(request: Request) -> Layout:
 
 def _open_file(path: Path) -> tifffile.TiffFile:
     try:
-        file = tifffile.TiffFile(path)
-        file.filehandle.set_lock(True)  # several threads may read pages
-        return file
+        return tifffile.TiffFile(path)
     except (MemoryError, OSError):
         raise
     except Exception:  # the parser may raise anything on bytes that are not TIFF

@@ -12,7 +12,8 @@ import tifffile
 from chc_gating.imaging.floats import is_readable
 from chc_gating.imaging.layout import Plane
 from chc_gating.imaging.metadata import MetadataError, pixel_size_from_resolution
-from chc_gating.imaging.planes import PagePlane, SegmentCache, map_flat_planes
+from chc_gating.imaging.plane_segments import SegmentCache
+from chc_gating.imaging.planes import PagePlane, map_flat_planes
 
 _GREY, _WHITE_IS_ZERO, _PALETTE = 1, 0, 3
 _PHOTOMETRIC_TAG = 262

@@ -63,11 +63,11 @@ def _solve_robustly(edges: Sequence[Edge], target: Places) -> tuple[Places, list
     quality = np.array([e.quality for e in edges])
     weights = quality.copy()
     for _ in range(_ROUNDS):
-        places = _solve(ends, apart, weights, target)
+        places = solve_differences(ends, apart, weights, target=target, hold=_HOLD)
         residual = _residuals(places, ends, apart)
         weights = quality / (1 + (residual / _SCALE_PX) ** 2)
     used = residual <= _LOOSE_PX
-    places = _solve(ends[used], apart[used], quality[used], target)
+    places = solve_differences(ends[used], apart[used], quality[used], target=target, hold=_HOLD)
     residual = _residuals(places, ends, apart)
     judged = [
         replace(edge, used=bool(use), residual_px=float(left))
@@ -76,13 +76,22 @@ def _solve_robustly(edges: Sequence[Edge], target: Places) -> tuple[Places, list
     return places, judged
 
 
-def _solve(
-    ends: NDArray[np.int64], apart: Places, weights: NDArray[np.float64], target: Places
-) -> Places:
-    """Return the places that minimise weighted squares of edges, and weakly of the target."""
+def solve_differences(
+    ends: Sequence[tuple[int, int]] | NDArray[np.int64],
+    apart: NDArray[np.float64],
+    weights: NDArray[np.float64],
+    *,
+    target: NDArray[np.float64],
+    hold: float,
+) -> NDArray[np.float64]:
+    """Return values of n tiles, one or more each, as ``target`` (n, ...) has them.
+
+    They minimise weighted squares of their differences from ``apart`` (m, ...), of the second of
+    two ``ends`` (m, 2) less the first, and with the weight ``hold`` those from the target.
+    """
     n = len(target)
-    normal = np.eye(n) * _HOLD
-    right = target * _HOLD
+    normal = np.eye(n) * hold
+    right = target * hold
     for (i, j), d, w in zip(ends, apart, weights, strict=True):
         normal[i, i] += w
         normal[j, j] += w

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chc_gating.errors import RawFileError
-from chc_gating.imaging.tile_positions import StagePosition, read_positions
-from chc_gating.imaging.tile_table import (
+from chc_gating.imaging.listed_tiles import (
     TABLE_NAME,
     TABLE_SUFFIXES,
     TableRow,
     list_table_files,
     read_table,
 )
+from chc_gating.imaging.tile_positions import StagePosition, read_positions
 
 TIFF_SUFFIXES = (".tif", ".tiff")
 _CYCLE = re.compile(r"(?:cycle|cyc|round)[ _-]?(\d+)", re.IGNORECASE)

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from chc_gating.imaging.align import common_boxes, find_neighbours
 from chc_gating.imaging.blocks import Box
-from chc_gating.imaging.flat_field import FlatField
+from chc_gating.imaging.flat_field import FlatField, OpenField, open_field
 from chc_gating.imaging.raw_tiles import Cycle, TileSet
-from chc_gating.imaging.tile_places import Places
+from chc_gating.imaging.tile_places import Places, solve_differences
 from chc_gating.imaging.tile_reader import TileReader
 
 Floats = NDArray[np.float64]
@@ -41,14 +41,14 @@ def measure_steps(
     The median difference of evened pixels in each overlap is a step between two tiles; tiles'
     own are their least squares. A tile that overlaps none has 0.
     """
-    gain = None if field is None else field.gain()
+    opened = open_field(field)
     pairs, differences = [], []
     for i, j in find_neighbours(places, tiles.shape):
         boxes = common_boxes(np.rint(places[j] - places[i]), tiles.shape)
         if boxes is None:
             continue
         first, second = (
-            _even(reader.read(cycle.tiles[k], channel, box), gain, box, field)
+            _even(reader.read(cycle.tiles[k], channel, box), opened, box)
             for k, box in zip((i, j), boxes, strict=True)
         )
         pairs.append((i, j))
@@ -56,13 +56,11 @@ def measure_steps(
     return solve_steps(pairs, differences, tiles=len(places))
 
 
-def _even(
-    pixels: NDArray[np.generic], gain: Floats | None, box: Box, field: FlatField | None
-) -> Floats:
+def _even(pixels: NDArray[np.generic], field: OpenField, box: Box) -> Floats:
     taken = np.asarray(pixels, dtype=np.float64)[::_STEP_PX, ::_STEP_PX]
-    if gain is None or field is None:
+    if field.gain.size == 0:
         return taken
-    here = gain[box.slices][::_STEP_PX, ::_STEP_PX]
+    here = field.part(box)[::_STEP_PX, ::_STEP_PX]
     return np.asarray((taken - field.dark_level) / here + field.dark_level, dtype=np.float64)
 
 
@@ -76,10 +74,6 @@ def solve_steps(
     >>> solve_steps([(0, 1)], [10.0], tiles=3).round(2).tolist()
     [-4.88, 4.88, 0.0]
     """
-    normal, right = np.eye(tiles) * _HOLD, np.zeros(tiles)
-    for (i, j), difference in zip(pairs, differences, strict=True):
-        normal[[i, j], [i, j]] += 1
-        normal[[i, j], [j, i]] -= 1
-        right[j] += difference
-        right[i] -= difference
-    return np.asarray(np.linalg.solve(normal, right), dtype=np.float64)
+    return solve_differences(
+        pairs, np.array(differences), np.ones(len(pairs)), target=np.zeros(tiles), hold=_HOLD
+    )

@@ -1,4 +1,4 @@
-"""Regions of zarr arrays, chunk by chunk through a bounded cache."""
+"""Planes of zarr arrays, decoded chunk by chunk."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from chc_gating.errors import RawFileError
 from chc_gating.imaging.blocks import Box
-from chc_gating.imaging.planes import SegmentCache
+from chc_gating.imaging.layout import Pixels
+from chc_gating.imaging.plane_segments import SegmentCache, SegmentedPlane
 
 _METADATA = (".zarray", ".zattrs", ".zgroup", "zarr.json")
 
@@ -50,7 +50,7 @@ def count_absent_chunks(folder: Path, array: Any) -> tuple[str, ...]:
     )
 
 
-class ZarrPlane:
+class ZarrPlane(SegmentedPlane):
     """One channel of a zarr array whose other axes have length 1."""
 
     def __init__(
@@ -63,41 +63,35 @@ class ZarrPlane:
         cache: SegmentCache,
         path: Path,
     ) -> None:
-        self.shape: tuple[int, int] = tuple(array.shape[-2:])
         self._array = array
         self._channel_axis = channel_axis
         self._channel = channel
         self._level = level
-        self._cache = cache
         self._path = path
-        self._dtype = np.dtype(array.dtype).newbyteorder("=")
         self._depth = 1 if channel_axis is None else array.chunks[channel_axis]
+        super().__init__(
+            tuple(array.shape[-2:]),
+            step=tuple(array.chunks[-2:]),
+            dtype=np.dtype(array.dtype).newbyteorder("="),
+            cache=cache,
+            shared=self._depth > 1,
+        )
 
-    def read(self, box: Box) -> NDArray[Any]:
-        """Return the pixels of a box, in native byte order.
+    def _read_segment(self, i: int, j: int, *, keep: bool) -> Pixels:
+        """Return this channel's part of a chunk; all channels of the chunk are kept.
 
-        Raises RawFileError where a chunk is cut short or cannot be decoded.
+        Raises RawFileError where it is cut short or cannot be decoded.
         """
-        result = np.zeros((box.height, box.width), self._dtype)
-        rows, columns = self._array.chunks[-2:]
-        for i in range(box.y0 // rows, -(-box.y1 // rows)):
-            for j in range(box.x0 // columns, -(-box.x1 // columns)):
-                here = Box(i * rows, (i + 1) * rows, j * columns, (j + 1) * columns)
-                here = here.clip(self.shape)
-                part = box.overlap(here)
-                chunk = self._read_chunk(i, j, here)
-                result[part.within(box).slices] = chunk[part.within(here).slices]
-        return result
-
-    def _read_chunk(self, i: int, j: int, here: Box) -> NDArray[Any]:
-        """Return this channel's part of a chunk; all channels of the chunk are kept."""
-        first = self._channel // self._depth
+        (rows, columns), first = self._step, self._channel // self._depth
+        here = Box(i * rows, (i + 1) * rows, j * columns, (j + 1) * columns).clip(self.shape)
         key = (here.y1, j, self._level, first)
-        chunk = self._cache.fetch(key, lambda: self._decode_chunk(first * self._depth, here))
-        plane: NDArray[Any] = chunk[self._channel - first * self._depth]
+        chunk = self._cache.fetch(
+            key, lambda: self._decode_chunk(first * self._depth, here), keep=keep
+        )
+        plane: Pixels = chunk[self._channel - first * self._depth]
         return plane
 
-    def _decode_chunk(self, first: int, here: Box) -> NDArray[Any]:
+    def _decode_chunk(self, first: int, here: Box) -> Pixels:
         """Return the (c, y, x) pixels of a chunk."""
         index: list[Any] = [0] * (len(self._array.shape) - 2)
         if self._channel_axis is not None:

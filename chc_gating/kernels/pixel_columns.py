@@ -51,16 +51,6 @@ def count_chunks(sizes: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.where(sizes > 0, chunks, 0)
 
 
-RUN_Y, RUN_X, RUN_LENGTH = range(3)
-"""Columns of runs of pixels along rows."""
-
-CHUNK_BITS = 7
-CHUNK = 1 << CHUNK_BITS
-"""Grey levels of a compartment are padded to so many: loops over them have no remainder."""
-
-ROOM_BESIDE = 4 * CHUNK
-"""What a buffer needs beside the pixels of a cell: two paddings, and a vector copied too much."""
-
 BELOW, BESIDE = 1, 2
 """Bits of where a cell has pixels outside of the core."""
 

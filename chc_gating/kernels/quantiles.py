@@ -5,22 +5,19 @@ Where to count next follows from the counts so far, as if levels lay evenly betw
 a dozen such counts cost less than one histogram, whose additions wait for each other where most
 levels are alike. What is found is exact and the same whichever limits were tried.
 
-Levels are padded to a multiple of CHUNK by copies of one of them, so that no loop has a remainder.
+Levels are padded to a multiple of CHUNK, so that no loop has a remainder: by copies of one of them,
+or of any level, which are counted off again (``pads``).
 """
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from chc_gating.kernels.options import part
 from chc_gating.kernels.pixel_columns import CHUNK, CHUNK_BITS, VECTOR
 
-GreyLevels = NDArray[np.uint16]
-
-_PIECE_BITS = 15
-_PIECE = 1 << _PIECE_BITS
-"""Levels that are counted at a time: few enough for a count that is as narrow as a level."""
+_MOST_CHUNKS = 256
+"""Chunks that are counted at a time: few enough for a count that is as narrow as a level."""
 
 _TOP = 65535
 
@@ -55,13 +52,9 @@ def interpolate_quantile(levels, chunks, pads, share, low, high, guess):  # type
     rank = np.int64(position)
     fraction = position - rank
     low, high, below, within = _narrow(levels, chunks, pads, rank, (low, high, n), guess)
-    if low == high:
-        lower = low
-    elif below == rank:
-        lower = _find_least(levels, chunks, low)
+    lower = _pick_level(levels, chunks, low, high, below == rank)
+    if lower < high and below == rank:
         within = count_up_to(levels, chunks, pads, lower)
-    else:
-        lower = _find_greatest(levels, chunks, high)
     if fraction == 0 or within > rank + 1:
         return np.float64(lower)
     step = np.float64(_find_least(levels, chunks, lower + 1) - lower)
@@ -78,11 +71,15 @@ def find_rank(levels, chunks, pads, rank, bounds, guess):  # type: ignore[no-unt
         levels do not exceed the higher one
     """
     low, high, below, _ = _narrow(levels, chunks, pads, rank, bounds, guess)
+    return _pick_level(levels, chunks, low, high, below == rank)
+
+
+@part
+def _pick_level(levels, chunks, low, high, is_least):  # type: ignore[no-untyped-def]
+    """Return the least or the greatest level within bounds that `_narrow` found."""
     if low == high:
         return low
-    return (
-        _find_least(levels, chunks, low) if below == rank else _find_greatest(levels, chunks, high)
-    )
+    return _find_least(levels, chunks, low) if is_least else _find_greatest(levels, chunks, high)
 
 
 @part
@@ -115,17 +112,17 @@ def _narrow(levels, chunks, pads, rank, bounds, guess):  # type: ignore[no-untyp
 def count_up_to(levels, chunks, pads, limit):  # type: ignore[no-untyped-def]
     """Return how many of padded levels do not exceed a limit."""
     total = np.int64(0)
-    for first in range(0, chunks, _PIECE >> CHUNK_BITS):
-        some = min(chunks - first, _PIECE >> CHUNK_BITS)
-        total += count_few(levels[first << CHUNK_BITS :], some, limit)
+    for first in range(0, chunks, _MOST_CHUNKS):
+        some = min(chunks - first, _MOST_CHUNKS)
+        total += _count_few(levels[first << CHUNK_BITS :], some, limit)
     total -= pads[1] if pads[0] <= limit else 0
     total -= pads[3] if pads[2] <= limit else 0
     return total
 
 
 @part
-def count_few(levels, chunks, limit):  # type: ignore[no-untyped-def]
-    """Return how many of the levels of at most 256 chunks do not exceed a limit."""
+def _count_few(levels, chunks, limit):  # type: ignore[no-untyped-def]
+    """Return how many of the levels of at most _MOST_CHUNKS chunks do not exceed a limit."""
     top = np.uint16(limit)
     count = np.uint16(0)
     for i in range(chunks << CHUNK_BITS):

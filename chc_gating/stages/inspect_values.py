@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from chc_gating.flow.fcs import FcsFile
@@ -41,30 +43,36 @@ def summarise_events(fcs: FcsFile) -> tuple[ChannelSummary, ...]:
 def summarise_pixels(slide: Slide) -> tuple[ChannelSummary, ...]:
     """Return per channel what its grey levels are, some rows at a time."""
     height, width = slide.shape
-    summaries: list[ChannelSummary] = []
-    for index, name in enumerate(slide.channels):
-        tally = _Tally(1, np.array([float(slide.maximum)]))
-        for y in range(0, height, _BLOCK_ROWS):
-            rows = slide.read(index, y, min(y + _BLOCK_ROWS, height), 0, width)
-            tally.add(rows.reshape(-1, 1).astype(np.float64))
-        summaries.extend(tally.summaries((name,), (None,)))
-    return tuple(summaries)
+    rows = [(y, min(y + _BLOCK_ROWS, height)) for y in range(0, height, _BLOCK_ROWS)]
+    return tuple(
+        _summarise_grey(
+            name, (slide.read(i, *part, 0, width) for part in rows), maximum=slide.maximum
+        )
+        for i, name in enumerate(slide.channels)
+    )
 
 
 def summarise_tiles(tiles: TileSet) -> tuple[ChannelSummary, ...]:
     """Return per channel what the grey levels of all its tiles are, one tile at a time."""
     from chc_gating.imaging.tile_reader import TileReader
 
-    summaries: list[ChannelSummary] = []
     with TileReader(tiles) as reader:
-        for cycle in tiles.cycles:
-            for index, name in enumerate(cycle.channels):
-                tally = _Tally(1, np.array([float(tiles.maximum)]))
-                for tile in cycle.tiles:
-                    pixels = reader.read(tile, index)
-                    tally.add(pixels.reshape(-1, 1).astype(np.float64))
-                summaries.extend(tally.summaries((name,), (None,)))
-    return tuple(summaries)
+        return tuple(
+            _summarise_grey(
+                name, (reader.read(tile, i) for tile in cycle.tiles), maximum=tiles.maximum
+            )
+            for cycle in tiles.cycles
+            for i, name in enumerate(cycle.channels)
+        )
+
+
+def _summarise_grey(name: str, images: Iterable[NDArray[Any]], *, maximum: int) -> ChannelSummary:
+    """Return what the grey levels of a channel are, in one image after the other."""
+    tally = _Tally(1, np.array([float(maximum)]))
+    for image in images:
+        tally.add(image.reshape(-1, 1).astype(np.float64))
+    (summary,) = tally.summaries((name,), (None,))
+    return summary
 
 
 class _Tally:

@@ -64,7 +64,8 @@ def scan_folder(folder: Path) -> Scan:
     from chc_gating.imaging.tile_source import is_tile_source
 
     scan = Scan()
-    for path in [folder] if is_tile_source(folder) else _list_candidates(folder):
+    found = [folder] if is_tile_source(folder) else _leave_listed_tiles(_list_candidates(folder))
+    for path in sorted(found):
         modality = _tell_modality(path)
         if modality is None:
             scan.passed += 1
@@ -86,16 +87,18 @@ def _list_candidates(folder: Path) -> list[Path]:
             found.append(path)
         elif path.is_dir():
             found.extend(_list_candidates(path))
-    return sorted(_leave_listed_tiles(found))
+    return found
 
 
 def _leave_listed_tiles(found: list[Path]) -> list[Path]:
     """Return the files without those that a table of tiles among them lists."""
+    from chc_gating.imaging.listed_tiles import is_tile_table
     from chc_gating.imaging.tile_source import source_files
-    from chc_gating.imaging.tile_table import is_tile_table
 
     tables = [path for path in found if is_tile_table(path)]
     listed = {file.resolve() for table in tables for file in source_files(table)[1:]}
+    if not listed:
+        return found
     return [path for path in found if path.resolve() not in listed]
 
 
@@ -122,7 +125,7 @@ def _is_one_slide(folder: Path) -> bool:
 
 def _tell_modality(path: Path) -> Modality | None:
     from chc_gating.imaging.layout import IMAGE_SUFFIXES
-    from chc_gating.imaging.tile_table import is_tile_table
+    from chc_gating.imaging.listed_tiles import is_tile_table
 
     suffix = path.suffix.lower()
     if path.is_dir() or suffix in IMAGE_SUFFIXES or is_tile_table(path):

@@ -64,17 +64,15 @@ def build_texts(texts: Sequence[str], kind: pyarrow.DataType) -> pyarrow.Array:
     return pyarrow.Array.from_buffers(kind, len(encoded), buffers)
 
 
-def take_numbers(column: pyarrow.ChunkedArray | pyarrow.Array) -> NDArray[Any]:
+def take_numbers(column: pyarrow.ChunkedArray) -> NDArray[Any]:
     """Return a column of numbers (n,), float64 with NaN where it is empty.
 
     Of its buffers, for the reason of `build_numbers`: pyarrow's ``to_numpy`` imports pandas.
     """
     import numpy as np
-    import pyarrow
 
-    chunks = column.chunks if isinstance(column, pyarrow.ChunkedArray) else [column]
     parts = [np.empty(0, column.type.to_pandas_dtype())]
-    for chunk in chunks:
+    for chunk in column.chunks:
         valid, data = chunk.buffers()
         first, last = chunk.offset, chunk.offset + len(chunk)
         values = np.frombuffer(data or b"", parts[0].dtype)[first:last]

@@ -24,7 +24,7 @@ from chc_gating.imaging.crops import (
 )
 from chc_gating.imaging.labels import Labels, write_labels
 from chc_gating.imaging.overview import draw_overview
-from chc_gating.imaging.planes import SegmentCache
+from chc_gating.imaging.plane_segments import SegmentCache
 from chc_gating.imaging.slide import open_slide
 from chc_gating.storage.records import read_record
 from chc_gating.storage.tables import write_table

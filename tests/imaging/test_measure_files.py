@@ -23,7 +23,8 @@ from chc_gating.imaging.blocks import Box, map_in_order
 from chc_gating.imaging.labels import Labels, write_labels
 from chc_gating.imaging.measure import measure_cells
 from chc_gating.imaging.pieces import measure_block
-from chc_gating.imaging.planes import PagePlane, SegmentCache
+from chc_gating.imaging.plane_segments import SegmentCache
+from chc_gating.imaging.planes import PagePlane
 from chc_gating.imaging.slide import open_slide
 from chc_gating.imaging.sums import BlockPixels, MeasureRule, index_cells
 from chc_gating.stages.measure import measure

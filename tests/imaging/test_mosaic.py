@@ -12,8 +12,8 @@ from tile_scenes import TILE, cut_tiles, draw_scene, grid_places, stage_um, writ
 
 from chc_gating.imaging import mosaic as mosaic_module
 from chc_gating.imaging.blocks import Box
-from chc_gating.imaging.flat_field import FlatField
-from chc_gating.imaging.mosaic import Mosaic, PlacedCycle, blend_box, open_field, write_mosaic
+from chc_gating.imaging.flat_field import FlatField, open_field
+from chc_gating.imaging.mosaic import Mosaic, PlacedCycle, blend_box, write_mosaic
 from chc_gating.imaging.raw_tiles import TileSet, open_tiles
 from chc_gating.imaging.tile_reader import TileReader
 
