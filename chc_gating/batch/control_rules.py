@@ -45,19 +45,20 @@ def check_cut_controls(
 
     A set that lacks one is told once, at the first acquisition that needs it.
     """
-    told: set[tuple[object, ...]] = set()
+    seen: set[tuple[object, ...]] = set()
     for line, row in rows:
         rules, chosen = gates.get(row.gates), choose_control_set(row)
         for marker, kind in () if rules is None else rules.control_cuts.items():
             key = (row.panel, chosen, marker, kind)
-            found = any(
+            if key in seen:
+                continue
+            seen.add(key)
+            if any(
                 serves(control, marker, kind)
                 for control in controls
                 if (control.panel, control.control_set) == (row.panel, chosen)
-            )
-            if found or key in told:
+            ):
                 continue
-            told.add(key)
             named = f"control set {chosen}" if chosen is not None else "no control set"
             yield Fault(
                 file,
