@@ -20,7 +20,7 @@ from chc_gating.model.cutoffs import Cutoffs
 from chc_gating.model.gates import Gates
 from chc_gating.model.panel import Panel
 from chc_gating.reporting.explanations import describe_control
-from chc_gating.stages.acquisition import describe_source
+from chc_gating.stages.acquisition import describe_rule_files
 from chc_gating.storage.provenance import describe_input, software_version
 from chc_gating.storage.records import read_record, write_record
 
@@ -92,10 +92,7 @@ def cutoffs(
             software_version=software_version(),
             inputs=(
                 *(control.raw for control in open_controls),
-                describe_input("panel", panel),
-                describe_input("gates", gates),
-                *describe_source(gates, the_gates),
-                *([describe_input("spillover", spillover)] if spillover else []),
+                *describe_rule_files(panel, gates, source=the_gates.file, spillover=spillover),
             ),
             parameters={"min_events": min_events, "beads": ", ".join(beads) or None},
             panel=the_panel.name,

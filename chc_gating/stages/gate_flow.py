@@ -24,7 +24,7 @@ from chc_gating.model.spillover import Spillover
 from chc_gating.stages.acquisition import (
     Measured,
     Origin,
-    describe_source,
+    describe_rule_files,
     write_gated,
     write_not_counted,
 )
@@ -65,11 +65,9 @@ def gate_flow(
         gates=the_gates,
         inputs=(
             describe_input("raw", file, fingerprint=fingerprint),
-            describe_input("panel", panel),
-            describe_input("gates", gates),
-            *describe_source(gates, the_gates),
-            *([describe_input("spillover", spillover)] if spillover else []),
-            *([describe_input("cutoffs", cutoffs)] if cutoffs else []),
+            *describe_rule_files(
+                panel, gates, source=the_gates.file, spillover=spillover, cutoffs=cutoffs
+            ),
         ),
         parameters={"bead_population": bead_population},
     )

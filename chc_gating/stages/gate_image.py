@@ -28,7 +28,7 @@ from chc_gating.model.spillover import Spillover
 from chc_gating.stages.acquisition import (
     Measured,
     Origin,
-    describe_source,
+    describe_rule_files,
     write_gated,
     write_not_counted,
 )
@@ -41,7 +41,6 @@ from chc_gating.stages.explain import explain
 from chc_gating.stages.progress import show_progress
 from chc_gating.stages.spillover import describe_spillover, resolve_spillover
 from chc_gating.storage.atomic import replacing_files
-from chc_gating.storage.provenance import describe_input
 from chc_gating.storage.records import read_record
 from chc_gating.storage.tables import write_table
 
@@ -80,11 +79,9 @@ def gate_image(
         gates=the_gates,
         inputs=(
             *(file for file in measurement.inputs if file.role != "panel"),
-            describe_input("panel", panel),
-            describe_input("gates", gates),
-            *describe_source(gates, the_gates),
-            *([describe_input("spillover", spillover)] if spillover else []),
-            *([describe_input("cutoffs", cutoffs)] if cutoffs else []),
+            *describe_rule_files(
+                panel, gates, source=the_gates.file, spillover=spillover, cutoffs=cutoffs
+            ),
         ),
         parameters=measurement.parameters,
     )
