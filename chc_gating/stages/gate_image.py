@@ -22,7 +22,7 @@ from chc_gating.imaging.cell_groups import CellGroups, open_cells
 from chc_gating.imaging.cells import cell_stream
 from chc_gating.imaging.crops import write_no_crops
 from chc_gating.imaging.records import Measurement
-from chc_gating.imaging.tiles_table import LostSquares, read_lost_squares
+from chc_gating.imaging.tiles_table import LostSquares
 from chc_gating.model.acquisition import AppliedCut
 from chc_gating.model.spillover import Spillover
 from chc_gating.stages.acquisition import (
@@ -35,7 +35,7 @@ from chc_gating.stages.acquisition import (
 from chc_gating.stages.apply_cutoffs import judge_cutoffs, read_cutoffs, require_cutoffs
 from chc_gating.stages.autofluorescence import subtract_autofluorescence
 from chc_gating.stages.candidate_crops import CONTROL_CROPS, Opening, find_labels, write_slide_crops
-from chc_gating.stages.cell_marks import mark_cells
+from chc_gating.stages.cell_marks import mark_cells, read_lost
 from chc_gating.stages.cells_table import CELLS, cells_schema, write_cells
 from chc_gating.stages.explain import explain
 from chc_gating.stages.progress import show_progress
@@ -98,7 +98,7 @@ def gate_image(
                 measurement=measurement,
                 spillover=spillover,
                 given_cuts=read_cutoffs(cutoffs, the_panel, the_gates),
-                lost=_read_lost(measured, measurement),
+                lost=read_lost(measured, measurement),
                 threads=threads,
             )
             told = explain(
@@ -192,14 +192,6 @@ def _gate(
     result = run_plan(shown, plan, threads=threads, keep_events=("class", "flags"))
     result, doubts = judge_cutoffs(result)
     return _Gated(result, doubts, marks.saturated.tolist(), marks.seed, used)
-
-
-def _read_lost(measured: Path, measurement: Measurement) -> LostSquares | None:
-    """Return the areas out of focus, whose cells are left out."""
-    facts = measurement.slide
-    if facts is None:
-        return None
-    return read_lost_squares(measured / layout.TILES, slide_shape=(facts.height_px, facts.width_px))
 
 
 def _write_nothing(folder: Path, origin: Origin, *, reason: str) -> None:
