@@ -20,9 +20,8 @@ from chc_gating.imaging.tiles_table import LostSquares
 from chc_gating.model.flags import LOST_FLAG, event_flag_bit
 from chc_gating.model.gates import Gates
 from chc_gating.model.panel import Panel
-from chc_gating.stages.autofluorescence import subtract_autofluorescence
+from chc_gating.stages.autofluorescence import resolve_slide_spillover
 from chc_gating.stages.cell_marks import read_lost
-from chc_gating.stages.spillover import resolve_spillover
 
 
 def read_control_slide(
@@ -44,13 +43,13 @@ def read_control_slide(
     fractions = list_fraction_channels(panel, gates)
     cells = open_cells(measured / layout.MEASUREMENTS)
     stream = cell_stream(cells, panel, fractions=fractions)
-    given = resolve_spillover(panel, table=spillover, keywords={}, channels=(), labels=())
+    used = resolve_slide_spillover(stream, panel, table=spillover, fractions=fractions)
     return read_control(
         replace(stream, event_flags=_flag_lost(cells, read_lost(measured, record))),
         panel,
         gates,
         marker=marker,
-        spillover=subtract_autofluorescence(stream, panel, given, fractions=fractions),
+        spillover=used,
     )
 
 

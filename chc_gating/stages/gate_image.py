@@ -33,13 +33,13 @@ from chc_gating.stages.acquisition import (
     write_not_counted,
 )
 from chc_gating.stages.apply_cutoffs import judge_cutoffs, read_cutoffs, require_cutoffs
-from chc_gating.stages.autofluorescence import subtract_autofluorescence
+from chc_gating.stages.autofluorescence import resolve_slide_spillover
 from chc_gating.stages.candidate_crops import CONTROL_CROPS, Opening, find_labels, write_slide_crops
 from chc_gating.stages.cell_marks import mark_cells, read_lost
 from chc_gating.stages.cells_table import CELLS, cells_schema, write_cells
 from chc_gating.stages.explain import explain
 from chc_gating.stages.progress import show_progress
-from chc_gating.stages.spillover import describe_spillover, resolve_spillover
+from chc_gating.stages.spillover import describe_spillover
 from chc_gating.storage.atomic import replacing_files
 from chc_gating.storage.records import read_record
 from chc_gating.storage.tables import write_table
@@ -174,8 +174,7 @@ def _gate(
     panel, gates = origin.panel, origin.gates
     fractions = list_fraction_channels(panel, gates)
     stream = cell_stream(cells, panel, fractions=fractions, threads=threads)
-    given = resolve_spillover(panel, table=spillover, keywords={}, channels=(), labels=())
-    used = subtract_autofluorescence(stream, panel, given, fractions=fractions)
+    used = resolve_slide_spillover(stream, panel, table=spillover, fractions=fractions)
     cuts = find_background_cuts(
         stream, panel, gates, spillover=used, levels=_levels(measurement), threads=threads
     )
