@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from chc_gating.errors import ChcError, RawFileError
 from chc_gating.gating.compile import compile_gates
 from chc_gating.gating.plan import GatePlan
-from chc_gating.gating.run import BATCH_EVENTS, EventFact, run_plan
+from chc_gating.gating.run import BATCH_EVENTS, run_plan
 from chc_gating.model.acquisition import AppliedCut, CutBackground
 from chc_gating.model.events import EventStream, FloatArray
 from chc_gating.model.expression import parse_expression
@@ -230,8 +230,7 @@ def _find_inside(
     stream: EventStream, plan: GatePlan, phenotype: str, *, threads: int
 ) -> NDArray[np.bool_]:
     """Return which cells (n,) are of the phenotype population."""
-    asked: tuple[EventFact] = ("populations",)
-    result = run_plan(stream, plan, threads=threads, keep_events=asked)
+    result = run_plan(stream, plan, threads=threads, keep_events=["populations"])
     if result.event_mask is None:
         raise AssertionError("asked for")
     bit = np.uint64(1 << plan.population_names.index(phenotype))

@@ -53,7 +53,7 @@ def gate_events(
         spillover=spillover,
         file_spillover=own,
     )
-    result = run_plan(fcs.event_stream(), plan, keep_events=True)
+    result = run_plan(fcs.event_stream(), plan, keep_events=["populations"])
     mask = result.event_mask
     if mask is None:
         raise AssertionError("keep_events keeps them")
