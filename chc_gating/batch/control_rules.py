@@ -6,18 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from chc_gating.batch.rows import Acquisition, Control
 from chc_gating.errors import Fault
-from chc_gating.model.control_cuts import CutControlKind
+from chc_gating.model.control_cuts import serves
 from chc_gating.model.gates import Gates
 
 
 def choose_control_set(row: Acquisition) -> str | None:
     """Return the controls that an acquisition uses: its own set, else its lot's."""
     return row.control_set if row.control_set is not None else row.lot
-
-
-def serves(row: Control, marker: str, kind: CutControlKind) -> bool:
-    """Whether a control's row gives the cut of a marker: only an FMO has to name it."""
-    return row.kind == kind and (row.marker == marker or (row.marker is None and kind != "fmo"))
 
 
 def list_cut_controls(
@@ -45,19 +40,20 @@ def check_cut_controls(
 
     A set that lacks one is told once, at the first acquisition that needs it.
     """
-    told: set[tuple[object, ...]] = set()
+    seen: set[tuple[object, ...]] = set()
     for line, row in rows:
         rules, chosen = gates.get(row.gates), choose_control_set(row)
         for marker, kind in () if rules is None else rules.control_cuts.items():
             key = (row.panel, chosen, marker, kind)
-            found = any(
+            if key in seen:
+                continue
+            seen.add(key)
+            if any(
                 serves(control, marker, kind)
                 for control in controls
                 if (control.panel, control.control_set) == (row.panel, chosen)
-            )
-            if found or key in told:
+            ):
                 continue
-            told.add(key)
             named = f"control set {chosen}" if chosen is not None else "no control set"
             yield Fault(
                 file,

@@ -31,16 +31,13 @@ def check_form(gates: Gates) -> Iterator[Finding]:
         yield from _check_population(name, gate, gates)
     for marker, cut in gates.cuts.items():
         if cut.donors is not None:
-            yield _unbuilt(("cuts", marker, "donors"), "a cut from donors", "give a fixed cut")
+            problem = "a cut from donors is not built in this version"
+            yield Finding(("cuts", marker, "donors"), problem, "give a fixed cut")
     yield from check_deciding_cuts(gates)
     for key in ("phenotype", "nucleated"):
         yield from _check_reference(gates, key)
     yield from check_markers(gates)
     yield from _check_phenotypes(gates)
-
-
-def _unbuilt(keys: tuple[object, ...], what: str, remedy: str, value: object = None) -> Finding:
-    return Finding(keys, f"{what} is not built in this version", remedy, value)
 
 
 def check_source(gates: Gates) -> Iterator[Finding]:

@@ -15,12 +15,12 @@ def check_deciding_cuts(gates: Gates) -> Iterator[Finding]:
     """Yield cuts that are found among the phenotype population's events, and decide it as well."""
     cuts = gates.cuts.items()
     found = {m for m, cut in cuts if cut.control_kind is not None or cut.is_found_on_slide}
-    for name in gates.populations:
-        rule = gates.populations[name].when
-        if rule is None or name not in gates.populations_above(gates.phenotype):
+    above = gates.populations_above(gates.phenotype)
+    for name, gate in gates.populations.items():
+        if gate.when is None or name not in above:
             continue
         try:
-            markers = parse_expression(rule).markers
+            markers = parse_expression(gate.when).markers
         except ExpressionError:
             continue  # told by its own line
         for marker in markers:

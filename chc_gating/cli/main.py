@@ -10,11 +10,11 @@ import gc
 import os
 import sys
 
-from chc_gating.cli import batches, gating, results, stitching
+from chc_gating.cli import batches, controls, gating, results, stitching
 from chc_gating.cli.app import EXIT_MACHINE_OR_BUG, EXIT_USER, app
 from chc_gating.errors import ChcError
 
-__all__ = ["app", "batches", "gating", "results", "run", "stitching"]
+__all__ = ["app", "batches", "controls", "gating", "results", "run", "stitching"]
 
 
 _ALGEBRA_THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS")

@@ -7,7 +7,7 @@ million is decided by the tail of the first.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from chc_gating.errors import ChcError, RawFileError
 from chc_gating.gating.compile import compile_gates
+from chc_gating.gating.gates_above import gates_above
 from chc_gating.gating.plan import GatePlan
-from chc_gating.gating.run import BATCH_EVENTS, EventFact, run_plan
+from chc_gating.gating.run import BATCH_EVENTS, run_plan
 from chc_gating.model.acquisition import AppliedCut, CutBackground
 from chc_gating.model.events import EventStream, FloatArray
-from chc_gating.model.expression import parse_expression
 from chc_gating.model.gates import Gates
 from chc_gating.model.panel import Panel
 from chc_gating.model.slide_cuts import BackgroundCut
@@ -187,51 +187,11 @@ def _stains(rule: BackgroundCut, values: FloatArray, level: PixelLevel | None) -
     return float(np.median(values)) > bright
 
 
-def gates_above(gates: Gates, *, also: Iterable[str] = ()) -> Gates:
-    """Return what decides the phenotype population, and others, with fixed cuts alone.
-
-    Raises ChcError where that population hangs on a cut that has to be found among its events.
-    """
-    needed, used = set[str](), set[str]()
-    waiting = {gates.phenotype, *also}
-    while waiting:
-        above = set[str]().union(*map(gates.populations_above, waiting)) - needed
-        markers = {marker for name in sorted(above) for marker in _read_markers(gates, name)}
-        calls = [gates.markers[marker] for marker in markers if marker in gates.markers]
-        needed, used = needed | above, used | markers
-        named = {name for call in calls for name in (call.positive, call.negative)}
-        waiting = {name for name in named if name is not None} - needed
-    return gates.model_copy(
-        update={
-            "populations": {n: g for n, g in gates.populations.items() if n in needed},
-            "nucleated": None,
-            "cuts": {m: cut for m, cut in gates.cuts.items() if cut.fixed is not None},
-            "markers": {m: call for m, call in gates.markers.items() if m in used},
-            "phenotypes": {},
-        }
-    )
-
-
-def _read_markers(gates: Gates, population: str) -> tuple[str, ...]:
-    """Return the markers that a population's rule names; none may have a cut still to be found."""
-    rule = gates.populations[population].when
-    markers = () if rule is None else parse_expression(rule).markers
-    for marker in markers:
-        if marker in gates.cuts and gates.cuts[marker].fixed is None:
-            raise ChcError(
-                f"gates {gates.name}: cut of {marker} is found among the events of "
-                f"{gates.phenotype}, which population {population} decides by {marker} itself; "
-                "give it as fixed"
-            )
-    return markers
-
-
 def _find_inside(
     stream: EventStream, plan: GatePlan, phenotype: str, *, threads: int
 ) -> NDArray[np.bool_]:
     """Return which cells (n,) are of the phenotype population."""
-    asked: tuple[EventFact] = ("populations",)
-    result = run_plan(stream, plan, threads=threads, keep_events=asked)
+    result = run_plan(stream, plan, threads=threads, keep_events=["populations"])
     if result.event_mask is None:
         raise AssertionError("asked for")
     bit = np.uint64(1 << plan.population_names.index(phenotype))

@@ -8,8 +8,9 @@ from itertools import chain
 import numpy as np
 
 from chc_gating.errors import RawFileError
-from chc_gating.gating.background_cuts import MAD_TO_SD, gates_above
+from chc_gating.gating.background_cuts import MAD_TO_SD
 from chc_gating.gating.compile import compile_gates
+from chc_gating.gating.gates_above import gates_above
 from chc_gating.gating.members import read_members
 from chc_gating.gating.quantiles import Values, find_quantiles
 from chc_gating.model.acquisition import AppliedCut

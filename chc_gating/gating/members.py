@@ -9,11 +9,9 @@ import numpy as np
 
 from chc_gating.gating.candidates import CandidateStore
 from chc_gating.gating.decide import bit_of
-from chc_gating.gating.fit_lines import fit_lines
 from chc_gating.gating.plan import GatePlan
 from chc_gating.gating.quantiles import Values
-from chc_gating.gating.run import BATCH_EVENTS, bin_events
-from chc_gating.gating.task import Task, plot_course
+from chc_gating.gating.run import BATCH_EVENTS, prepare_task
 from chc_gating.gating.worker import Worker
 from chc_gating.kernels.plan_arrays import NOMINAL
 from chc_gating.model.events import EventStream, FloatArray
@@ -35,19 +33,10 @@ def read_members(
 
     Raises RawFileError where a singlets gate finds too few events to fit its line.
     """
-    plan = replace(plan, densities=())
-    arrays = plan.bind(stream)
-    task = Task(
-        plan=plan,
-        arrays=arrays,
-        course=plot_course(plan, bin_first=bin_events(stream.event_count), edges=(), stride=1),
-        rules=fit_lines(stream, plan, arrays=arrays, rules=plan.bind_rules(arrays)),
-        front_flags=stream.event_flags,
-        keeps_events=True,
-    )
+    task, _ = prepare_task(stream, replace(plan, densities=()), keeps_events=True)
     bit = bit_of(plan.population_names.index(plan.phenotype))
     others = np.uint64(sum(int(bit_of(plan.population_names.index(name))) for name in excluded))
-    detectors, weights = arrays.terms(plan.channel_names.index(channel))
+    detectors, weights = task.arrays.terms(plan.channel_names.index(channel))
 
     def read() -> Iterator[FloatArray]:
         worker, first = Worker(task, CandidateStore(0)), 0

@@ -55,29 +55,42 @@ def run_plan(
     the stream does not fit the plan, or yields other than ``event_count`` events.
     """
     kept_facts = _ALL_FACTS if keep_events is True else keep_events or ()
-    arrays = plan.bind(stream)
-    rules = fit_lines(stream, plan, arrays=arrays, rules=plan.bind_rules(arrays))
-    bin_first = bin_events(stream.event_count)
-    scales = _edge_densities(plan, stream, arrays)
-    stride = max(1, -(-stream.event_count // DENSITY_EVENTS))
-    task = Task(
-        plan=plan,
-        arrays=arrays,
-        course=plot_course(
-            plan, bin_first=bin_first, edges=[edge for _, edge in scales], stride=stride
-        ),
-        rules=rules,
-        front_flags=stream.event_flags,
-        keeps_events=bool(kept_facts),
-    )
+    task, scales = prepare_task(stream, plan, keeps_events=bool(kept_facts))
     candidates = CandidateStore(max_candidates)
     workers = [Worker(task, candidates) for _ in range(max(1, threads))]
     kept = _allocate(stream.event_count, kept_facts) if kept_facts else None
-    times = Times(stream, bin_first)
+    times = Times(stream, task.course.bin_first)
     _run_batches(stream, workers, kept=kept, times=times, batch_events=batch_events)
     return summarize(
         task, stream, workers=workers, candidates=candidates, times=times, scales=scales, kept=kept
     )
+
+
+def prepare_task(
+    stream: EventStream, plan: GatePlan, *, keeps_events: bool
+) -> tuple[Task, list[Edges]]:
+    """Return a plan bound to a stream, its lines fitted, and the edges of its densities.
+
+    Raises as `run_plan` does.
+    """
+    arrays = plan.bind(stream)
+    rules = fit_lines(stream, plan, arrays=arrays, rules=plan.bind_rules(arrays))
+    scales = _edge_densities(plan, stream, arrays)
+    course = plot_course(
+        plan,
+        bin_first=bin_events(stream.event_count),
+        edges=[edge for _, edge in scales],
+        stride=max(1, -(-stream.event_count // DENSITY_EVENTS)),
+    )
+    task = Task(
+        plan=plan,
+        arrays=arrays,
+        course=course,
+        rules=rules,
+        front_flags=stream.event_flags,
+        keeps_events=keeps_events,
+    )
+    return task, scales
 
 
 def bin_events(event_count: int) -> NDArray[np.int64]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Protocol
 
 from pydantic import Field, model_validator
 
@@ -14,6 +14,25 @@ CUT_CONTROLS: tuple[CutControlKind, ...] = ("fmo", "isotype", "unstained")
 
 FALSE_EVENTS_ALLOWED = 1.0
 """Expected false events of a draw above which a cut is flagged."""
+
+
+class NamedControl(Protocol):
+    """A control, of a sheet or of a command line."""
+
+    @property
+    def kind(self) -> str:
+        """The word of the sheet."""
+
+    @property
+    def marker(self) -> str | None:
+        """None where it names none."""
+
+
+def serves(control: NamedControl, marker: str, kind: CutControlKind) -> bool:
+    """Whether a control gives the cut of a marker: only an FMO has to name it."""
+    if control.marker is None:
+        return control.kind == kind != "fmo"
+    return control.kind == kind and control.marker == marker
 
 
 class ControlCut(Record):

@@ -6,10 +6,7 @@ import itertools
 from collections.abc import Sequence
 
 from chc_gating.model.count import CountRow
-from chc_gating.model.monitor import (
-    DrawPoint,
-    Series,
-)
+from chc_gating.model.monitor import DrawPoint, Series
 from chc_gating.monitoring.rules import MonitorRules
 from chc_gating.monitoring.series_alarm import find_alarm, mark_signals, pick_baseline, plan_charts
 from chc_gating.monitoring.series_findings import (
@@ -33,15 +30,13 @@ def follow_series(rows: Sequence[CountRow], *, rules: MonitorRules) -> Series:
     points = [show_row(row) for row in ordered]
     used = [point for point in points if point.used]
     base = pick_baseline(used, rules)
-    charts, reason = plan_charts(used, base, rules=rules)
     after = used[len(base) :]
+    charts, reason = plan_charts(base, after, rules=rules)
     if charts is not None:
-        marked = mark_signals(after, charts, rules=rules)
-        names = {id(old): new for old, new in zip(after, marked, strict=True)}
-        points = [names.get(id(point), point) for point in points]
-        after = marked
-    held = {id(point) for point in base}
-    points = [p.model_copy(update={"in_baseline": True}) if id(p) in held else p for p in points]
+        after = mark_signals(after, charts, rules=rules)
+    base = [point.model_copy(update={"in_baseline": True}) for point in base]
+    marked = iter([*base, *after])
+    points = [next(marked) if point.used else point for point in points]
     alarm, single = find_alarm(base, after, confirm=rules.alarm_confirm)
     first = ordered[0]
     return Series(

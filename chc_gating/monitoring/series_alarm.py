@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import asdict
 
@@ -25,17 +26,16 @@ def pick_baseline(used: Sequence[DrawPoint], rules: MonitorRules) -> list[DrawPo
 
 
 def plan_charts(
-    used: Sequence[DrawPoint], base: Sequence[DrawPoint], *, rules: MonitorRules
+    base: Sequence[DrawPoint], after: Sequence[DrawPoint], *, rules: MonitorRules
 ) -> tuple[ControlCharts | None, str | None]:
     """Return the charts of the draws after the baseline, or None and the reason why not."""
-    if len(used) <= len(base):
+    if not after:
         return None, "no draw with an exposure after the baseline window"
     low, source = _find_low_rate(base, rules)
     if low is None:
         return None, source
     high = low * rules.cusum_ratio
     reference = find_reference(low, high)
-    after = used[len(base) :]
     volumes = [measure_point(point).exposure_ml for point in after]
     volume = sum(volumes) / len(volumes)
     ewma = {"base_mean": low * volume, "weight": rules.ewma_weight, "width": rules.ewma_width}
@@ -105,15 +105,8 @@ def find_alarm(
 
     Signals of one day count once: a second tube of a day confirms nothing.
     """
-    runs: list[list[DrawPoint]] = []
-    current: list[DrawPoint] = []
-    for point in after:
-        if point.signal:
-            if not current:
-                runs.append(current)
-            current.append(point)
-        elif current:
-            current = []
+    groups = itertools.groupby(after, key=lambda point: bool(point.signal))
+    runs = [list(run) for signals, run in groups if signals]
     for run in runs:
         days = list(dict.fromkeys(point.collected_on for point in run))
         if len(days) >= confirm:

@@ -69,9 +69,26 @@ class Measured:
     draw_flags: Sequence[str] = ()
 
 
-def describe_source(path: Path, gates: Gates) -> tuple[InputFile, ...]:
-    """Return the other program's file that holds the populations of the gates file at ``path``."""
-    return () if gates.file is None else (describe_input("gates_source", path.parent / gates.file),)
+def describe_rule_files(
+    panel: Path,
+    gates: Path,
+    *,
+    source: str | None,
+    spillover: Path | None,
+    cutoffs: Path | None = None,
+) -> tuple[InputFile, ...]:
+    """Return the files beside the raw one that a result is made from, those that are given.
+
+    source : the other program's file, beside the gates file, that holds its populations.
+    """
+    files = {
+        "panel": panel,
+        "gates": gates,
+        "gates_source": None if source is None else gates.parent / source,
+        "spillover": spillover,
+        "cutoffs": cutoffs,
+    }
+    return tuple(describe_input(role, path) for role, path in files.items() if path is not None)
 
 
 def describe_result(result: GatingResult, origin: Origin, measured: Measured) -> AcquisitionResult:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from pathlib import Path
 
 import numpy as np
 
@@ -10,8 +11,20 @@ from chc_gating.compensation.autofluorescence import add_autofluorescence
 from chc_gating.model.events import EventStream, FloatArray
 from chc_gating.model.panel import Panel
 from chc_gating.model.spillover import Spillover
+from chc_gating.stages.spillover import resolve_spillover
 
 _BATCH, _MOST_CELLS = 1 << 16, 200_000
+
+
+def resolve_slide_spillover(
+    cells: EventStream, panel: Panel, *, table: Path | None, fractions: Collection[str] = ()
+) -> Spillover | None:
+    """Return what a slide's cells are compensated with, autofluorescence included.
+
+    Raises as `resolve_spillover` does; a slide has no keywords.
+    """
+    given = resolve_spillover(panel, table=table, keywords={}, channels=(), labels=())
+    return subtract_autofluorescence(cells, panel, given, fractions=fractions)
 
 
 def subtract_autofluorescence(

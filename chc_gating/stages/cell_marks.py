@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from chc_gating.batch import layout
 from chc_gating.imaging.cell_groups import CellGroups
 from chc_gating.imaging.cells import saturated_columns
-from chc_gating.imaging.tiles_table import LostSquares
+from chc_gating.imaging.records import Measurement
+from chc_gating.imaging.tiles_table import LostSquares, read_lost_squares
 from chc_gating.kernels.plan_arrays import PlanArrays
 from chc_gating.model.flags import LOST_FLAG, event_flag_bit
 from chc_gating.model.panel import Panel
@@ -30,6 +33,14 @@ class CellMarks:
     flags: NDArray[np.uint32]
     saturated: NDArray[np.int64]
     seed: int
+
+
+def read_lost(measured: Path, measurement: Measurement) -> LostSquares | None:
+    """Return the areas of a measured slide that are out of focus, whose cells are left out."""
+    facts = measurement.slide
+    if facts is None:
+        return None
+    return read_lost_squares(measured / layout.TILES, slide_shape=(facts.height_px, facts.width_px))
 
 
 def mark_cells(

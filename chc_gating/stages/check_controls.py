@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from chc_gating.batch.configuration import Assembly
 from chc_gating.batch.contents import Batch
+from chc_gating.batch.control_rules import choose_control_set
 from chc_gating.batch.rows import Acquisition, Control
 from chc_gating.errors import Fault
 
@@ -20,7 +21,7 @@ def find_absent_controls(found: Assembly, batch: Batch) -> Iterator[Fault]:
             column = "lot" if row.control_set is None else "control_set"
             problem = f"panel {row.panel} takes its spillover from controls, and this set has none"
             place = found.file("acquisitions")
-            yield Fault(place, problem, _REMEDY, line, column, row.control_set or row.lot or "")
+            yield Fault(place, problem, _REMEDY, line, column, choose_control_set(row) or "")
 
 
 def warn_of_absent_controls(found: Assembly, batch: Batch) -> Iterator[str]:
@@ -43,7 +44,7 @@ def _list_sets(found: Assembly, batch: Batch) -> Iterator[tuple[int, Acquisition
     }
     seen = set()
     for line, row in found.rows(Acquisition):
-        panel, group = batch.panels.get(row.panel), row.control_set or row.lot
+        panel, group = batch.panels.get(row.panel), choose_control_set(row)
         if panel is None or panel.spillover != "controls" or (row.panel, group) in seen:
             continue
         seen.add((row.panel, group))

@@ -16,12 +16,12 @@ from chc_gating.gating.quantiles import Values
 from chc_gating.imaging.cell_groups import CellGroups, open_cells
 from chc_gating.imaging.cells import cell_stream
 from chc_gating.imaging.records import Measurement
-from chc_gating.imaging.tiles_table import read_lost_squares
+from chc_gating.imaging.tiles_table import LostSquares
 from chc_gating.model.flags import LOST_FLAG, event_flag_bit
 from chc_gating.model.gates import Gates
 from chc_gating.model.panel import Panel
-from chc_gating.stages.autofluorescence import subtract_autofluorescence
-from chc_gating.stages.spillover import resolve_spillover
+from chc_gating.stages.autofluorescence import resolve_slide_spillover
+from chc_gating.stages.cell_marks import read_lost
 
 
 def read_control_slide(
@@ -43,21 +43,19 @@ def read_control_slide(
     fractions = list_fraction_channels(panel, gates)
     cells = open_cells(measured / layout.MEASUREMENTS)
     stream = cell_stream(cells, panel, fractions=fractions)
-    given = resolve_spillover(panel, table=spillover, keywords={}, channels=(), labels=())
+    used = resolve_slide_spillover(stream, panel, table=spillover, fractions=fractions)
     return read_control(
-        replace(stream, event_flags=_flag_lost(cells, measured / layout.TILES, record)),
+        replace(stream, event_flags=_flag_lost(cells, read_lost(measured, record))),
         panel,
         gates,
         marker=marker,
-        spillover=subtract_autofluorescence(stream, panel, given, fractions=fractions),
+        spillover=used,
     )
 
 
-def _flag_lost(cells: CellGroups, tiles: Path, record: Measurement) -> NDArray[np.uint32]:
+def _flag_lost(cells: CellGroups, lost: LostSquares | None) -> NDArray[np.uint32]:
     flags = np.zeros(cells.count, np.uint32)
-    if record.slide is not None:
-        shape = record.slide.height_px, record.slide.width_px
-        lost = read_lost_squares(tiles, slide_shape=shape)
+    if lost is not None:
         for group, columns in cells.pieces(["id"]):
             own = flags[group.first : group.first + group.count]
             own[lost.hold(columns["id"])] = event_flag_bit(LOST_FLAG)

@@ -13,7 +13,7 @@ from chc_gating.gating.quantiles import Values
 from chc_gating.model.gates import Gates
 from chc_gating.model.panel import Panel
 from chc_gating.stages.flowjo import choose_sample, rename_in_sample
-from chc_gating.stages.spillover import find_file_spillover, resolve_spillover
+from chc_gating.stages.spillover import resolve_tube_spillover
 
 
 def read_control_tube(
@@ -35,19 +35,14 @@ def read_control_tube(
     try:
         imported = _choose_sample(gates, fcs)
         named = [rename_in_sample(name, gates, fcs) for name in beads]
-        keywords, channels, labels = fcs.keywords, fcs.channels, fcs.markers
+        used, own = resolve_tube_spillover(fcs, panel, imported, table=spillover)
         return read_control(
             fcs.event_stream(),
             panel,
             imported.gates,
             marker=marker,
-            spillover=imported.spillover
-            or resolve_spillover(
-                panel, table=spillover, keywords=keywords, channels=channels, labels=labels
-            ),
-            file_spillover=find_file_spillover(
-                imported.gates, keywords=keywords, channels=channels, labels=labels
-            ),
+            spillover=used,
+            file_spillover=own,
             beads=[name for name in named if name is not None],
         )
     except RawFileError as error:

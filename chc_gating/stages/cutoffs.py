@@ -15,12 +15,12 @@ from chc_gating.gating.control_cuts import find_control_cut
 from chc_gating.gating.quantiles import Values
 from chc_gating.imaging.records import Measurement
 from chc_gating.model.acquisition import AppliedCut, InputFile
-from chc_gating.model.control_cuts import CutControlKind
+from chc_gating.model.control_cuts import CutControlKind, serves
 from chc_gating.model.cutoffs import Cutoffs
 from chc_gating.model.gates import Gates
 from chc_gating.model.panel import Panel
 from chc_gating.reporting.explanations import describe_control
-from chc_gating.stages.acquisition import describe_source
+from chc_gating.stages.acquisition import describe_rule_files
 from chc_gating.storage.provenance import describe_input, software_version
 from chc_gating.storage.records import read_record, write_record
 
@@ -30,18 +30,15 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class ControlSource:
-    """A control: its kind, the marker that it is for (None: every marker), and where it lies.
+    """A control: its kind, the marker that it is for, and where it lies.
 
+    marker : None for every marker; an FMO control names one.
     path : the FCS file of a tube; of a slide, the folder that `chc measure` wrote.
     """
 
     kind: CutControlKind
     marker: str | None
     path: Path
-
-    def serves(self, marker: str, kind: CutControlKind) -> bool:
-        """Whether it is a control of this kind for a marker."""
-        return self.kind == kind and self.marker in (None, marker)
 
 
 def cutoffs(
@@ -95,10 +92,7 @@ def cutoffs(
             software_version=software_version(),
             inputs=(
                 *(control.raw for control in open_controls),
-                describe_input("panel", panel),
-                describe_input("gates", gates),
-                *describe_source(gates, the_gates),
-                *([describe_input("spillover", spillover)] if spillover else []),
+                *describe_rule_files(panel, gates, source=the_gates.file, spillover=spillover),
             ),
             parameters={"min_events": min_events, "beads": ", ".join(beads) or None},
             panel=the_panel.name,
@@ -169,7 +163,7 @@ def _refuse_needless(controls: Sequence[ControlSource], gates: Gates) -> None:
             "CK: {fmo: {quantile: 0.9999, plus_sd: 3}}, or leave chc cutoffs out"
         )
     for control in controls:
-        if not any(control.serves(marker, kind) for marker, kind in asked):
+        if not any(serves(control, marker, kind) for marker, kind in asked):
             raise ChcError(
                 f"{control.path}: gates {gates.name} take no cut"
                 + ("" if control.marker is None else f" of {control.marker}")
@@ -180,7 +174,7 @@ def _refuse_needless(controls: Sequence[ControlSource], gates: Gates) -> None:
 def _choose(
     controls: Sequence[_OpenControl], marker: str, kind: CutControlKind, *, gates: Gates
 ) -> list[_OpenControl]:
-    serving = [control for control in controls if control.source.serves(marker, kind)]
+    serving = [control for control in controls if serves(control.source, marker, kind)]
     named = [control for control in serving if control.source.marker is not None]
     if not serving:
         raise RawFileError(

@@ -16,7 +16,7 @@ from chc_gating.model.panel import Channel, Panel
 from chc_gating.model.record import MARKER_PATTERN
 from chc_gating.model.spillover import Spillover
 from chc_gating.stages.flowjo import choose_sample
-from chc_gating.stages.spillover import find_file_spillover, resolve_spillover
+from chc_gating.stages.spillover import resolve_tube_spillover
 
 MARKER = re.compile(MARKER_PATTERN)
 
@@ -44,25 +44,16 @@ def gate_events(
     """
     imported = choose_sample(gates, fcs)
     the_panel = panel if panel is not None else _panel_of_file(fcs, imported.spillover)
-    gates = imported.gates
-    spillover = imported.spillover or resolve_spillover(
-        the_panel,
-        table=None,
-        keywords=fcs.keywords,
-        channels=fcs.channels,
-        labels=fcs.markers,
-    )
+    spillover, own = resolve_tube_spillover(fcs, the_panel, imported, table=None)
     plan = compile_gates(
         the_panel,
-        gates.model_copy(update={"phenotypes": {}}),
+        imported.gates.model_copy(update={"phenotypes": {}}),
         channels=fcs.channels,
         labels=fcs.markers,
         spillover=spillover,
-        file_spillover=find_file_spillover(
-            gates, keywords=fcs.keywords, channels=fcs.channels, labels=fcs.markers
-        ),
+        file_spillover=own,
     )
-    result = run_plan(fcs.event_stream(), plan, keep_events=True)
+    result = run_plan(fcs.event_stream(), plan, keep_events=["populations"])
     mask = result.event_mask
     if mask is None:
         raise AssertionError("keep_events keeps them")

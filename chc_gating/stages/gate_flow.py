@@ -16,15 +16,17 @@ from chc_gating.flow.quality import assess_time, describe_stability
 from chc_gating.flow.volume import read_flow_facts
 from chc_gating.gating.compile import compile_gates
 from chc_gating.gating.empty import explain_empty
+from chc_gating.gating.imported_sample import ImportedSample
 from chc_gating.gating.plan import GatePlan
 from chc_gating.gating.result import GatingResult
 from chc_gating.gating.run import run_plan
 from chc_gating.model.acquisition import AppliedCut
+from chc_gating.model.panel import Panel
 from chc_gating.model.spillover import Spillover
 from chc_gating.stages.acquisition import (
     Measured,
     Origin,
-    describe_source,
+    describe_rule_files,
     write_gated,
     write_not_counted,
 )
@@ -32,7 +34,7 @@ from chc_gating.stages.apply_cutoffs import judge_cutoffs, read_cutoffs, require
 from chc_gating.stages.candidates_table import candidates_table
 from chc_gating.stages.flowjo import choose_sample, rename_in_sample
 from chc_gating.stages.progress import show_progress
-from chc_gating.stages.spillover import describe_spillover, find_file_spillover, resolve_spillover
+from chc_gating.stages.spillover import describe_spillover, resolve_tube_spillover
 from chc_gating.storage.atomic import replacing_files
 from chc_gating.storage.provenance import describe_input
 from chc_gating.storage.tables import write_table
@@ -65,11 +67,9 @@ def gate_flow(
         gates=the_gates,
         inputs=(
             describe_input("raw", file, fingerprint=fingerprint),
-            describe_input("panel", panel),
-            describe_input("gates", gates),
-            *describe_source(gates, the_gates),
-            *([describe_input("spillover", spillover)] if spillover else []),
-            *([describe_input("cutoffs", cutoffs)] if cutoffs else []),
+            *describe_rule_files(
+                panel, gates, source=the_gates.file, spillover=spillover, cutoffs=cutoffs
+            ),
         ),
         parameters={"bead_population": bead_population},
     )
@@ -107,17 +107,17 @@ def _gate(
     try:
         bead_population = rename_in_sample(bead_population, origin.gates, fcs)
         imported = choose_sample(origin.gates, fcs)
-        origin = replace(origin, gates=imported.gates)
         plan, found = _compile(
             fcs,
-            origin,
-            own=imported.spillover,
+            origin.panel,
+            imported,
             spillover=spillover,
             cuts=cuts,
             bead_population=bead_population,
         )
     except RawFileError as error:
         raise RawFileError(f"{file}: {error}") from None
+    origin = replace(origin, gates=imported.gates)
     stream = show_progress(fcs.event_stream(), f"gating {file.name}")
     result, doubts = judge_cutoffs(run_plan(stream, plan, threads=threads))
     bins = assess_time(result)
@@ -147,31 +147,23 @@ def _gate(
 
 def _compile(
     fcs: FcsFile,
-    origin: Origin,
+    panel: Panel,
+    imported: ImportedSample,
     *,
-    own: Spillover | None,
     spillover: Path | None,
     cuts: Mapping[str, AppliedCut],
     bead_population: str | None,
 ) -> tuple[GatePlan, Spillover | None]:
-    """Return the plan and the spillover; ``own`` is that of the workspace, which wins."""
-    found = own or resolve_spillover(
-        origin.panel,
-        table=spillover,
-        keywords=fcs.keywords,
-        channels=fcs.channels,
-        labels=fcs.markers,
-    )
+    """Return the plan, and what the file is compensated with."""
+    found, own = resolve_tube_spillover(fcs, panel, imported, table=spillover)
     plan = compile_gates(
-        origin.panel,
-        origin.gates,
+        panel,
+        imported.gates,
         channels=fcs.channels,
         labels=fcs.markers,
         spillover=found,
         found_cuts=cuts,
         bead_population=bead_population,
-        file_spillover=find_file_spillover(
-            origin.gates, keywords=fcs.keywords, channels=fcs.channels, labels=fcs.markers
-        ),
+        file_spillover=own,
     )
     return plan, found

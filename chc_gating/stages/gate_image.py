@@ -22,26 +22,25 @@ from chc_gating.imaging.cell_groups import CellGroups, open_cells
 from chc_gating.imaging.cells import cell_stream
 from chc_gating.imaging.crops import write_no_crops
 from chc_gating.imaging.records import Measurement
-from chc_gating.imaging.tiles_table import LostSquares, read_lost_squares
+from chc_gating.imaging.tiles_table import LostSquares
 from chc_gating.model.acquisition import AppliedCut
 from chc_gating.model.spillover import Spillover
 from chc_gating.stages.acquisition import (
     Measured,
     Origin,
-    describe_source,
+    describe_rule_files,
     write_gated,
     write_not_counted,
 )
 from chc_gating.stages.apply_cutoffs import judge_cutoffs, read_cutoffs, require_cutoffs
-from chc_gating.stages.autofluorescence import subtract_autofluorescence
+from chc_gating.stages.autofluorescence import resolve_slide_spillover
 from chc_gating.stages.candidate_crops import CONTROL_CROPS, Opening, find_labels, write_slide_crops
-from chc_gating.stages.cell_marks import mark_cells
+from chc_gating.stages.cell_marks import mark_cells, read_lost
 from chc_gating.stages.cells_table import CELLS, cells_schema, write_cells
 from chc_gating.stages.explain import explain
 from chc_gating.stages.progress import show_progress
-from chc_gating.stages.spillover import describe_spillover, resolve_spillover
+from chc_gating.stages.spillover import describe_spillover
 from chc_gating.storage.atomic import replacing_files
-from chc_gating.storage.provenance import describe_input
 from chc_gating.storage.records import read_record
 from chc_gating.storage.tables import write_table
 
@@ -80,11 +79,9 @@ def gate_image(
         gates=the_gates,
         inputs=(
             *(file for file in measurement.inputs if file.role != "panel"),
-            describe_input("panel", panel),
-            describe_input("gates", gates),
-            *describe_source(gates, the_gates),
-            *([describe_input("spillover", spillover)] if spillover else []),
-            *([describe_input("cutoffs", cutoffs)] if cutoffs else []),
+            *describe_rule_files(
+                panel, gates, source=the_gates.file, spillover=spillover, cutoffs=cutoffs
+            ),
         ),
         parameters=measurement.parameters,
     )
@@ -101,7 +98,7 @@ def gate_image(
                 measurement=measurement,
                 spillover=spillover,
                 given_cuts=read_cutoffs(cutoffs, the_panel, the_gates),
-                lost=_read_lost(measured, measurement),
+                lost=read_lost(measured, measurement),
                 threads=threads,
             )
             told = explain(
@@ -177,8 +174,7 @@ def _gate(
     panel, gates = origin.panel, origin.gates
     fractions = list_fraction_channels(panel, gates)
     stream = cell_stream(cells, panel, fractions=fractions, threads=threads)
-    given = resolve_spillover(panel, table=spillover, keywords={}, channels=(), labels=())
-    used = subtract_autofluorescence(stream, panel, given, fractions=fractions)
+    used = resolve_slide_spillover(stream, panel, table=spillover, fractions=fractions)
     cuts = find_background_cuts(
         stream, panel, gates, spillover=used, levels=_levels(measurement), threads=threads
     )
@@ -195,14 +191,6 @@ def _gate(
     result = run_plan(shown, plan, threads=threads, keep_events=("class", "flags"))
     result, doubts = judge_cutoffs(result)
     return _Gated(result, doubts, marks.saturated.tolist(), marks.seed, used)
-
-
-def _read_lost(measured: Path, measurement: Measurement) -> LostSquares | None:
-    """Return the areas out of focus, whose cells are left out."""
-    facts = measurement.slide
-    if facts is None:
-        return None
-    return read_lost_squares(measured / layout.TILES, slide_shape=(facts.height_px, facts.width_px))
 
 
 def _write_nothing(folder: Path, origin: Origin, *, reason: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,6 +22,10 @@ from chc_gating.model.panel import Panel
 from chc_gating.model.spillover import Spillover
 from chc_gating.storage.provenance import describe_input, software_version
 from chc_gating.storage.records import read_record, write_record
+
+if TYPE_CHECKING:
+    from chc_gating.flow.fcs import FcsFile
+    from chc_gating.gating.imported_sample import ImportedSample
 
 
 def spillover(table: Path, *, panel: Path, output: Path) -> None:
@@ -82,6 +87,23 @@ def find_file_spillover(
         for dimension in gate.imported.dimensions
     )
     return spillover_from_keyword(keywords, channels=channels, labels=labels) if asked else None
+
+
+def resolve_tube_spillover(
+    fcs: FcsFile, panel: Panel, imported: ImportedSample, *, table: Path | None
+) -> tuple[Spillover | None, Spillover | None]:
+    """Return what an FCS file is compensated with, and its own where imported gates refer to it.
+
+    The matrix of a workspace's sample goes before what the panel asks for. Raises as
+    `resolve_spillover` does.
+    """
+    keywords, channels, labels = fcs.keywords, fcs.channels, fcs.markers
+    used = imported.spillover or resolve_spillover(
+        panel, table=table, keywords=keywords, channels=channels, labels=labels
+    )
+    return used, find_file_spillover(
+        imported.gates, keywords=keywords, channels=channels, labels=labels
+    )
 
 
 def resolve_spillover(

@@ -5,8 +5,7 @@ from __future__ import annotations
 from chc_gating.batch import layout
 from chc_gating.batch.control_rules import choose_control_set
 from chc_gating.batch.rows import Acquisition
-from chc_gating.model.panel import SPILLOVER_WORDS
-from chc_gating.workflow.jobs import Jobs, Wildcards, list_existing
+from chc_gating.workflow.jobs import Jobs, Wildcards, list_existing, repeat_option
 
 
 class AcquisitionJobs(Jobs):
@@ -33,10 +32,7 @@ class AcquisitionJobs(Jobs):
 
     def gates_source(self, wildcards: Wildcards) -> list[str]:
         """Return the other program's file that an acquisition's gates come from, if any."""
-        gates = self.batch.gates[self._row(wildcards).gates]
-        if gates.file is None:
-            return []
-        return [(self.batch.gates_folder / gates.file).as_posix()]
+        return self.list_gates_source(self._row(wildcards).gates)
 
     def folder(self, wildcards: Wildcards) -> str:
         """Return the folder of an acquisition's results."""
@@ -45,11 +41,7 @@ class AcquisitionJobs(Jobs):
     def spillover_files(self, wildcards: Wildcards) -> list[str]:
         """Return the spillover result that an acquisition needs: none unless from a table."""
         row = self._row(wildcards)
-        source = self.batch.panels[row.panel].spillover
-        if source in SPILLOVER_WORDS and source != "controls":
-            return []
-        group = choose_control_set(row) if source == "controls" else None
-        return [layout.spillover_file(self.results, row.panel, group).as_posix()]
+        return self.list_spillover(row.panel, choose_control_set(row))
 
     def cutoffs_files(self, wildcards: Wildcards) -> list[str]:
         """Return the cuts that an acquisition's gates take from controls: none, or one file."""
@@ -62,10 +54,7 @@ class AcquisitionJobs(Jobs):
 
     def _options_of_controls(self, wildcards: Wildcards) -> list[str]:
         """Return the options that name the spillover and the cuts of an acquisition."""
-        given = {
-            "--spillover": self.spillover_files(wildcards),
-            "--cutoffs": self.cutoffs_files(wildcards),
-        }
         return [
-            word for option, paths in given.items() for path in paths for word in (option, path)
+            *repeat_option("--spillover", self.spillover_files(wildcards)),
+            *repeat_option("--cutoffs", self.cutoffs_files(wildcards)),
         ]

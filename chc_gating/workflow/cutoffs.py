@@ -8,8 +8,13 @@ from pathlib import Path
 from chc_gating.batch import layout
 from chc_gating.batch.control_rules import choose_control_set, list_cut_controls
 from chc_gating.batch.rows import Control
-from chc_gating.model.panel import SPILLOVER_WORDS
-from chc_gating.workflow.jobs import Jobs, Wildcards, list_existing
+from chc_gating.workflow.jobs import (
+    Jobs,
+    Wildcards,
+    list_existing,
+    list_opening_options,
+    repeat_option,
+)
 
 
 class CutoffJobs(Jobs):
@@ -25,11 +30,7 @@ class CutoffJobs(Jobs):
 
     def opening_options(self, wildcards: Wildcards) -> str:
         """Return how to open the slide of a control: its index, and its pixel size if given."""
-        row = self.batch.controls[wildcards.control]
-        words = ["--image", str(row.image)]
-        if row.pixel_size_um is not None:
-            words += ["--pixel-size-um", repr(row.pixel_size_um)]
-        return shlex.join(words)
+        return shlex.join(list_opening_options(self.batch.controls[wildcards.control]))
 
     def panel_of_control(self, wildcards: Wildcards) -> str:
         """Return the panel file of a control."""
@@ -52,8 +53,7 @@ class CutoffJobs(Jobs):
 
     def gates_source(self, wildcards: Wildcards) -> list[str]:
         """Return the other program's file that gates come from, if any."""
-        file = self.batch.gates[wildcards.gates].file
-        return [] if file is None else [(self.batch.gates_folder / file).as_posix()]
+        return self.list_gates_source(wildcards.gates)
 
     def _controls(self, wildcards: Wildcards) -> list[Control]:
         return list_cut_controls(
@@ -76,11 +76,7 @@ class CutoffJobs(Jobs):
 
     def spillover_files(self, wildcards: Wildcards) -> list[str]:
         """Return the spillover result that a set's controls need: that of its acquisitions."""
-        source = self.batch.panels[wildcards.panel].spillover
-        if source in SPILLOVER_WORDS and source != "controls":
-            return []
-        group = layout.read_lot(wildcards.control_set) if source == "controls" else None
-        return [layout.spillover_file(self.results, wildcards.panel, group).as_posix()]
+        return self.list_spillover(wildcards.panel, layout.read_lot(wildcards.control_set))
 
     def options(self, wildcards: Wildcards) -> str:
         """Return the options of `chc cutoffs`: its controls, spillover and least events."""
@@ -90,10 +86,8 @@ class CutoffJobs(Jobs):
             path = self._folder(row.control) if is_slide else row.file
             named = path if row.kind == "unstained" else f"{row.marker or ''}={path}"
             words += [f"--{row.kind}", named]
-        for name in self._bead_populations(wildcards):
-            words += ["--bead-population", name]
-        for path in self.spillover_files(wildcards):
-            words += ["--spillover", path]
+        words += repeat_option("--bead-population", self._bead_populations(wildcards))
+        words += repeat_option("--spillover", self.spillover_files(wildcards))
         return shlex.join([*words, "--min-events", str(self.batch.settings.min_events)])
 
     def _bead_populations(self, wildcards: Wildcards) -> list[str]:

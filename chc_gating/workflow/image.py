@@ -6,12 +6,16 @@ import shlex
 from pathlib import Path
 
 from chc_gating.batch import layout
-from chc_gating.batch.rows import Acquisition
 from chc_gating.errors import ChcError
 from chc_gating.imaging.tile_source import is_tile_source, source_files
 from chc_gating.model.segmentation import SegmentationChoice
 from chc_gating.workflow.acquisitions import AcquisitionJobs
-from chc_gating.workflow.jobs import Wildcards, match_one_of
+from chc_gating.workflow.jobs import (
+    Wildcards,
+    list_opening_options,
+    match_one_of,
+    repeat_option,
+)
 
 
 class ImageJobs(AcquisitionJobs):
@@ -52,7 +56,7 @@ class ImageJobs(AcquisitionJobs):
     def stitch_options(self, wildcards: Wildcards) -> str:
         """Return the options of `chc stitch` that come from the acquisition's row."""
         row = self._row(wildcards)
-        words = [*_list_opening_options(row), "--flat-field", row.flat_field]
+        words = [*list_opening_options(row), "--flat-field", row.flat_field]
         if row.camera_tile_px is not None:
             words += ["--camera-tile-px", row.camera_tile_px]
         if row.dark_level is not None:
@@ -61,7 +65,7 @@ class ImageJobs(AcquisitionJobs):
 
     def _opening_options(self, wildcards: Wildcards) -> list[str]:
         """Return how to open a slide, its index and pixel size; a stitched one says both itself."""
-        return [] if self._is_stitched(wildcards) else _list_opening_options(self._row(wildcards))
+        return [] if self._is_stitched(wildcards) else list_opening_options(self._row(wildcards))
 
     def _segmentation(self, wildcards: Wildcards) -> SegmentationChoice | None:
         return self.batch.panels[self._row(wildcards).panel].segmentation
@@ -127,13 +131,5 @@ class ImageJobs(AcquisitionJobs):
         choice = self._tool_choice(wildcards)
         words = ["--tool", str(choice.tool), "--channel", panel.channels_with_role("dna")[0]]
         words += ["--nucleus-um", repr(choice.nucleus_um), *self._opening_options(wildcards)]
-        for name in panel.channel_names or ():
-            words += ["--channel-name", name]
+        words += repeat_option("--channel-name", panel.channel_names or ())
         return shlex.join(words)
-
-
-def _list_opening_options(row: Acquisition) -> list[str]:
-    words = ["--image", str(row.image)]
-    if row.pixel_size_um is not None:
-        words += ["--pixel-size-um", repr(row.pixel_size_um)]
-    return words

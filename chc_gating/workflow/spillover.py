@@ -7,7 +7,7 @@ from pathlib import Path
 
 from chc_gating.batch import layout
 from chc_gating.batch.rows import Control
-from chc_gating.workflow.jobs import Jobs, Wildcards, match_one_of
+from chc_gating.workflow.jobs import Jobs, Wildcards, match_one_of, repeat_option
 
 
 class SpilloverJobs(Jobs):
@@ -51,7 +51,5 @@ class SpilloverJobs(Jobs):
 
     def single_stain_options(self, wildcards: Wildcards) -> str:
         """Return the options of `chc spillover` that name the single-stained slides."""
-        words = []
-        for row in self._single_stains(wildcards):
-            words += ["--single-stain", f"{row.marker}={row.file}"]
-        return shlex.join(words)
+        named = (f"{row.marker}={row.file}" for row in self._single_stains(wildcards))
+        return shlex.join(repeat_option("--single-stain", named))

@@ -13,10 +13,10 @@ from chc_gating.gating.background_cuts import (
     PixelLevel,
     apply_rule,
     find_background_cuts,
-    gates_above,
     measure_majority,
 )
 from chc_gating.gating.compile import compile_gates
+from chc_gating.gating.gates_above import gates_above
 from chc_gating.model.events import EventStream
 from chc_gating.model.gates import Gates
 from chc_gating.model.panel import Panel
