@@ -116,7 +116,8 @@ def span_boxes(boxes: Sequence[Box]) -> Box:
 def spread_boxes(shape: tuple[int, int], *, count: int, side: int) -> list[Box]:
     """Return at most ``count`` boxes of at most ``side`` px, spread evenly over a slide.
 
-    A slide that so many boxes cover is covered whole.
+    They begin at multiples of ``side``, so that few of a file's tiles are decoded for each. A slide
+    that so many boxes cover is covered whole.
     """
     starts = [_spread_starts(length, per_axis=int(count**0.5), side=side) for length in shape]
     return [Box(y, y + side, x, x + side).clip(shape) for y in starts[0] for x in starts[1]]
@@ -163,4 +164,5 @@ def map_in_order(
 def _spread_starts(length: int, *, per_axis: int, side: int) -> list[int]:
     if length <= per_axis * side:
         return list(range(0, length, side))
-    return [i * (length - side) // (per_axis - 1) for i in range(per_axis)]
+    evenly = (i * (length - side) // (per_axis - 1) for i in range(per_axis))
+    return [start // side * side for start in evenly]

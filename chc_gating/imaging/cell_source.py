@@ -36,11 +36,11 @@ class CellSource:
         """Ring pixels of the block, and of the pixels beside it, look this far for a nucleus."""
         return max(math.floor(self.ring_px) + 1, REACH)
 
-    def read_boxes(self, boxes: Sequence[Box]) -> list[BlockPixels]:
+    def read_boxes(self, boxes: Sequence[Box], *, reach_px: int = REACH) -> list[BlockPixels]:
         """Return the labels and grey levels of boxes of a row, each with its margin.
 
-        Of the margin only the DNA channel is read: no other's pixels are looked at there, and along
-        the borders of a file's tiles each tile is decoded once.
+        Of the margin only the DNA channel is read, ``reach_px`` wide: no other's pixels are looked
+        at there, and along the borders of a file's tiles each tile is decoded once.
         """
         shape = self.slide.shape
         outers = [box.grow(self.margin_px, shape) for box in boxes]
@@ -49,7 +49,7 @@ class CellSource:
             for box, outer in zip(boxes, outers, strict=True)
         ]
         for c, channel in enumerate(self.channels):
-            wide = 0 if c != self.dna else REACH
+            wide = 0 if c != self.dna else reach_px
             parts = [box.grow(wide, shape) for box in boxes]
             self.slide.read_into(
                 channel,
@@ -67,8 +67,8 @@ class CellSource:
         self.labels.forget_above(y - self.margin_px)
 
     def read_cells(self, box: Box) -> tuple[BlockPixels, BlockCells]:
-        """Return the pixels of a box, and the cells in it."""
-        (pixels,) = self.read_boxes([box])
+        """Return the pixels of a box, none around it, and the cells in it."""
+        (pixels,) = self.read_boxes([box], reach_px=0)
         return pixels, index_cells(pixels.labels, ring_px=self.ring_px)
 
 

@@ -14,7 +14,7 @@ from chc_gating.imaging.sums import BlockCells, BlockPixels
 from chc_gating.kernels.cell_entries import count_levels
 from chc_gating.kernels.pixel_columns import Core
 
-_SAMPLE_BOXES, _SAMPLE_PX = 36, 128
+_SAMPLE_BOXES, _SAMPLE_PX = 16, 256
 _FEWEST_SHARE = 0.01
 """With fewer pixels outside of cells, the darkest ones stand for them."""
 _DARK_SHARE = 0.02

@@ -82,7 +82,7 @@ class NucleusMethod(Protocol):
         ...
 
     def prepare(
-        self, read: ReadBox, shape: tuple[int, int], *, diameter_px: float
+        self, read: ReadBox, shape: tuple[int, int], *, diameter_px: float, threads: int = 1
     ) -> PreparedMethod:
         """Return the method with the numbers that hold for the whole slide, taken once.
 
@@ -94,6 +94,8 @@ class NucleusMethod(Protocol):
             Of the slide.
         diameter_px : float
             Typical diameter of a nucleus.
+        threads : int
+            Boxes looked at at a time, so ``read`` may be called by several; changes no number.
 
         Raises
         ------

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -128,7 +129,8 @@ class NucleusNetwork:
         """Return the answers band by band; each band sees its halo, so none has a seam."""
         height, width = image.shape
         halo = self._halo_rows
-        rows = self._band_rows(width) - 2 * halo
+        count = math.ceil(height / (self._band_rows(width) - 2 * halo))
+        rows = STRIDE * math.ceil(height / (STRIDE * count))  # bands as low as each other
         answers = np.empty((2, height, width), np.float32)
         for first in range(0, height, rows):
             start, stop = max(first - halo, 0), min(first + rows + halo, height)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from chc_gating.imaging.blocks import spread_boxes
+from chc_gating.imaging.blocks import map_in_order, spread_boxes
 from chc_gating.imaging.methods import check_diameter
 from chc_gating.imaging.network import load_network
 from chc_gating.imaging.network_diameter import find_diameter
@@ -34,7 +34,7 @@ class NetworkMethod:
         return find_diameter(dna, load_network())
 
     def prepare(
-        self, read: ReadBox, shape: tuple[int, int], *, diameter_px: float
+        self, read: ReadBox, shape: tuple[int, int], *, diameter_px: float, threads: int = 1
     ) -> PreparedNetwork:
         """Return the method with the slide's grey range, from boxes spread evenly over it.
 
@@ -45,4 +45,5 @@ class NetworkMethod:
         boxes = spread_boxes(shape, count=_SAMPLE_BOXES, side=_SAMPLE_PX)
         network = load_network()
         scale = NetworkScale(diameter_px, network.facts.target_diameter_px, network.reach_px)
-        return PreparedNetwork(network, scale, measure_range(map(read, boxes)), shape)
+        levels = measure_range(map_in_order(read, boxes, threads=threads))
+        return PreparedNetwork(network, scale, levels, shape)

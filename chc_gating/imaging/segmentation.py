@@ -68,7 +68,9 @@ def segment_slide(
         return slide.read_box(dna_channel, box)
 
     try:
-        prepared = method.prepare(read, slide.shape, diameter_px=nucleus_um / slide.pixel_size_um)
+        prepared = method.prepare(
+            read, slide.shape, diameter_px=nucleus_um / slide.pixel_size_um, threads=threads
+        )
     except UnfitImageError as error:
         raise RawFileError(f"{slide.path}: {error}") from None
     return label_plane(

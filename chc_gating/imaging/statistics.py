@@ -7,8 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from chc_gating.imaging.blocks import Box, spread_boxes
+from chc_gating.imaging.blocks import Box, map_in_order, spread_boxes
 from chc_gating.imaging.nucleus_scale import NucleusScale
 from chc_gating.imaging.terrain import GreyImage, as_uint16, survey_contrast
 from chc_gating.kernels import pixel_units
@@ -25,7 +26,7 @@ expected by chance even where camera noise is twice as heavy-tailed as assumed.
 """
 _TYPICAL_SHARE = 0.2
 """A seed has at least this share of the slide's typical nuclear contrast (haze, debris)."""
-_SAMPLE_BOXES, _SAMPLE_PX = 36, 320
+_SAMPLE_BOXES, _SAMPLE_PX = 36, 256
 _FRACTION = 1 << pixel_units.FRACTION_BITS
 
 
@@ -42,7 +43,7 @@ class SlideStatistics:
 
 
 def measure_statistics(
-    read: ReadBox, shape: tuple[int, int], *, scale: NucleusScale
+    read: ReadBox, shape: tuple[int, int], *, scale: NucleusScale, threads: int = 1
 ) -> SlideStatistics:
     """Return the slide-wide statistics from boxes spread evenly over the slide.
 
@@ -50,26 +51,27 @@ def measure_statistics(
     of the pixel noise among their darker pixels; the typical contrast is the median of those
     pixels that stand out of the noise, 0 where hardly any does.
     """
-    boxes = [read(box) for box in spread_boxes(shape, count=_SAMPLE_BOXES, side=_SAMPLE_PX)]
-    noise = float(np.median([measure_noise(image) for image in boxes]))
+
+    def look(box: Box) -> tuple[GreyImage, float]:
+        image = read(box)
+        return image, measure_noise(image)
+
+    boxes = spread_boxes(shape, count=_SAMPLE_BOXES, side=_SAMPLE_PX)
+    images, noises = zip(*map_in_order(look, boxes, threads=threads), strict=True)
+    noise = float(np.median(noises))
     weights = scale.weights / float(1 << pixel_units.WEIGHT_BITS)
     smoothed_noise = max(noise * float(np.sum(weights**2)), 0.5) * _FRACTION
     floor = math.ceil(_NOISE_FACTOR_MASK * smoothed_noise)
     lowest = math.ceil(_NOISE_FACTOR_SEED * smoothed_noise)
-    typical = _measure_typical_contrast(boxes, scale=scale, floor=floor, lowest=lowest)
-    return SlideStatistics(floor=floor, lowest_seed=max(lowest, int(_TYPICAL_SHARE * typical)))
 
-
-def _measure_typical_contrast(
-    boxes: list[GreyImage], *, scale: NucleusScale, floor: int, lowest: int
-) -> float:
-    found = []
-    for image in boxes:
+    def find_bright(image: GreyImage) -> NDArray[np.int32]:
         whole = Box(0, image.shape[0], 0, image.shape[1])
         contrast, mask = survey_contrast(image, whole, scale=scale, floor=floor)
-        found.append(contrast[mask & (contrast >= lowest)])
-    contrasts = np.concatenate(found)
-    return float(np.median(contrasts)) if contrasts.size >= scale.smallest_area_px else 0.0
+        return contrast[mask & (contrast >= lowest)]
+
+    bright = np.concatenate(list(map_in_order(find_bright, images, threads=threads)))
+    typical = float(np.median(bright)) if bright.size >= scale.smallest_area_px else 0.0
+    return SlideStatistics(floor=floor, lowest_seed=max(lowest, int(_TYPICAL_SHARE * typical)))
 
 
 def measure_noise(image: GreyImage) -> float:

@@ -46,7 +46,7 @@ class WatershedMethod:
         return estimate_diameter(dna)
 
     def prepare(
-        self, read: ReadBox, shape: tuple[int, int], *, diameter_px: float
+        self, read: ReadBox, shape: tuple[int, int], *, diameter_px: float, threads: int = 1
     ) -> PreparedWatershed:
         """Return the method with the slide's noise and typical contrast.
 
@@ -54,7 +54,8 @@ class WatershedMethod:
         """
         check_diameter(diameter_px)
         scale = NucleusScale(diameter_px)
-        return PreparedWatershed(scale, measure_statistics(read, shape, scale=scale), shape[1])
+        statistics = measure_statistics(read, shape, scale=scale, threads=threads)
+        return PreparedWatershed(scale, statistics, shape[1])
 
 
 @dataclass(frozen=True)

@@ -323,7 +323,7 @@ def test_a_brighter_pixel_anywhere_means_that_the_camera_had_more_bits(tmp_path:
     image = np.full((1, *shape), 100, np.uint16)
     image[0, 10:14, 10:16] = 4095
     boxes = np.zeros(shape, np.bool_)
-    for box in spread_boxes(shape, count=36, side=128):
+    for box in spread_boxes(shape, count=16, side=256):
         boxes[box.slices] = True
     y, x = (int(i[-1]) for i in np.nonzero(~boxes))
     image[0, y, x] = 5000  # where the sample does not look
