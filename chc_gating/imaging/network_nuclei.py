@@ -110,6 +110,15 @@ class NetworkScale:
 
 
 @dataclass(frozen=True)
+class Answers:
+    """What the network says of the pixels of ``tile``, a part of its grid: see its `predict`."""
+
+    foreground: FloatImage
+    distance: FloatImage
+    tile: Box
+
+
+@dataclass(frozen=True)
 class PreparedNetwork:
     """The network on one slide of ``shape`` (y, x)."""
 
@@ -137,9 +146,16 @@ class PreparedNetwork:
             Equal to what any other block says of the same pixel.
         """
         scored = block.grow(self.scale.labels_reach_px, self.shape)
+        return self.label(self.predict(dna, scored, outer=outer), block, scored=scored)
+
+    def predict(self, dna: GreyImage, scored: Box, *, outer: Box) -> Answers:
+        """Return what the network says around ``scored``, given the pixels of ``outer``."""
         tile = self._find_tile(scored)
-        foreground, distance = self.network.predict(self._read_grid(dna, tile, outer=outer))
-        score = self._score_pixels(foreground, distance, tile, scored)
+        return Answers(*self.network.predict(self._read_grid(dna, tile, outer=outer)), tile)
+
+    def label(self, said: Answers, block: Box, *, scored: Box) -> SeedImage:
+        """Return the seed index of each pixel of a block by what the network said around it."""
+        score = self._score_pixels(said, scored)
         return label_scores(
             score, block, scored=scored, scale=self.scale, slide_width=self.shape[1]
         )
@@ -162,11 +178,10 @@ class PreparedNetwork:
         grey = levels.astype(np.float32) / np.float32(1 << resample.FRACTION_BITS)
         return self.levels.normalise(grey)
 
-    def _score_pixels(
-        self, foreground: FloatImage, distance: FloatImage, tile: Box, scored: Box
-    ) -> IntImage:
+    def _score_pixels(self, said: Answers, scored: Box) -> IntImage:
         axes: list[NDArray[np.int64]] = []
-        sides = ((scored.y0, scored.height, tile.y0), (scored.x0, scored.width, tile.x0))
+        corner_y, corner_x = said.tile.y0, said.tile.x0
+        sides = ((scored.y0, scored.height, corner_y), (scored.x0, scored.width, corner_x))
         for (first, count, corner), length in zip(sides, self.shape, strict=True):
             axes += interpolate.axis_shares(
                 self.scale.step,
@@ -177,7 +192,7 @@ class PreparedNetwork:
             )
         lowest = round(self.scale.rules.foreground * _LEVELS)
         score: IntImage = interpolate.interpolate_score(
-            _count_levels(foreground, 8), _count_levels(distance, 0), *axes, lowest
+            _count_levels(said.foreground, 8), _count_levels(said.distance, 0), *axes, lowest
         )
         return score
 
