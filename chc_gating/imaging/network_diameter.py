@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,8 +20,9 @@ _RUNG = 2**0.5
 """Ratio of the diameters that are tried: the network knows nuclei of 0.7 to 1.4 times its own."""
 _WIDEST = 0.4
 """The largest diameter that is tried, as a share of a piece's shorter side."""
-_ROUNDS, _NEAR = 5, 0.03
-_SAMPLE_BOXES, _SAMPLE_PX, _FIRST_PX = 9, 1024, 512
+_UNSURE = 0.05
+"""A rung whose mean depth is less by this counts a third."""
+_SAMPLE_BOXES, _SAMPLE_PX = 9, 768
 _FEWEST = 3
 """Fewer nuclei say nothing about the typical one."""
 
@@ -51,28 +53,21 @@ class _Look:
 
 
 def find_diameter(dna: GreyImage, network: NucleusNetwork) -> float:
-    """Return the median diameter in pixels of the nuclei that the network finds.
+    """Return the typical diameter in pixels of the nuclei that the network finds.
 
-    It looks at the image at a ladder of scales. Of those at which nuclei are about as large as was
-    assumed it takes the one at which the network is surest of where they are deep, and looks again
-    at the scale of what it found, until the two agree. A classical estimate stands where hardly
-    anything is found.
+    It looks at the image at a ladder of scales. Those at which nuclei are about as large as was
+    assumed say how large they are, and count the more the surer the network is there of where
+    nuclei are deep. A classical estimate stands where hardly anything is found.
     """
     boxes = spread_boxes(dna.shape, count=_SAMPLE_BOXES, side=_SAMPLE_PX)
     pieces = [dna[box.slices] for box in boxes]
-    levels = measure_range(pieces)
-    first = _Sample(network, [_cut_centre(piece) for piece in pieces], levels).climb()
-    if first is None:
+    sample = _Sample(network, pieces, measure_range(pieces))
+    found = [look for look in sample.climb() if look.areas.size >= _FEWEST and look.agrees]
+    if not found:
         return estimate_diameter(dna)
-    sample, diameter = _Sample(network, pieces, levels), first
-    for _ in range(_ROUNDS):
-        look = sample.look(diameter)
-        if look.areas.size < _FEWEST:
-            return first
-        if abs(look.typical_px / diameter - 1) < _NEAR:
-            return look.typical_px
-        diameter = look.typical_px
-    return diameter
+    depths = np.array([look.depth for look in found])
+    sizes = np.log([look.typical_px for look in found])
+    return float(np.exp(np.average(sizes, weights=np.exp((depths - depths.max()) / _UNSURE))))
 
 
 @dataclass(frozen=True)
@@ -83,13 +78,13 @@ class _Sample:
     pieces: list[GreyImage]
     levels: GreyRange
 
-    def climb(self) -> float | None:
-        """Return the typical diameter at the rung that the network is surest of; None without."""
+    def climb(self) -> Iterator[_Look]:
+        """Yield what is found at each rung of the ladder, the smallest diameter first."""
         largest = min(_WIDEST * max(min(piece.shape) for piece in self.pieces), _LARGEST_PX)
-        rungs = np.arange(np.log(max(largest, _SMALLEST_PX) / _SMALLEST_PX) / np.log(_RUNG) + 1e-9)
-        looks = [self.look(float(_SMALLEST_PX * _RUNG**rung)) for rung in rungs]
-        found = [look for look in looks if look.areas.size >= _FEWEST and look.agrees]
-        return max(found, key=lambda look: look.depth).typical_px if found else None
+        diameter = _SMALLEST_PX
+        while diameter <= largest:
+            yield self.look(diameter)
+            diameter *= _RUNG
 
     def look(self, diameter_px: float) -> _Look:
         """Return what the network finds, were nuclei of this diameter."""
@@ -105,8 +100,3 @@ class _Sample:
             seeds = prepared.label(said, whole, scored=whole)
             areas.append(np.unique(seeds[seeds >= 0], return_counts=True)[1])
         return _Look(diameter_px, np.concatenate(areas), depth / max(pixels, 1))
-
-
-def _cut_centre(piece: GreyImage) -> GreyImage:
-    y, x = (max(length - _FIRST_PX, 0) // 2 for length in piece.shape)
-    return piece[y : y + _FIRST_PX, x : x + _FIRST_PX]
