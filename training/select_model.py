@@ -22,7 +22,7 @@ from chc_gating.imaging.network import NucleusNetwork
 from chc_gating.imaging.network_diameter import find_diameter
 from chc_gating.imaging.network_nuclei import Rules
 
-VERSION = "3"
+VERSION = "4"
 SHIPPED = Path(__file__).parents[1] / "chc_gating" / "imaging" / "models" / "nuclei.onnx"
 
 

@@ -65,7 +65,7 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, default=Path("../shared/data/image/dsb2018"))
     parser.add_argument("--output", type=Path, required=True, help="folder of the checkpoints")
     parser.add_argument("--first-steps", type=int, default=9000, help="of the first phase")
-    parser.add_argument("--steps", type=int, default=9000, help="of the second phase")
+    parser.add_argument("--steps", type=int, default=21000, help="of the second phase")
     parser.add_argument("--start", type=Path, help="checkpoint that stands for the first phase")
     parser.add_argument("--checkpoints", type=int, default=4, help="in the last 60 %% of steps")
     parser.add_argument("--seed", type=int, default=1)
