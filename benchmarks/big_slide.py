@@ -100,9 +100,9 @@ def measure_big(side_px: int, *, raw: bool, methods: Sequence[str], folder: Path
             one, two = (run_stages(slide, panel, output, threads=n) for n in (1, 2))
             nuclei = count_nuclei(output)
             rows += [
-                f"| {method} | {step} | {one[step].wall_s:,.0f} | {one[step].cpu_s:,.0f} | "
+                f"| {method} | {step} | {one[step].wall_s:,.1f} | {one[step].cpu_s:,.1f} | "
                 f"{one[step].peak_mb:,.0f} | {nuclei:,} | {nuclei / one[step].wall_s:,.0f} | "
-                f"{two[step].wall_s:,.0f} | {one[step].wall_s / two[step].wall_s:.2f} | "
+                f"{two[step].wall_s:,.1f} | {one[step].wall_s / two[step].wall_s:.2f} | "
                 f"{two[step].peak_mb:,.0f} |"
                 for step in STEPS
             ]
